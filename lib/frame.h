@@ -4,18 +4,19 @@
  *
  * A frame is a server-to-client WebSocket frame (header included, unmasked,
  * so its bytes are the same for everybody) or any other run of bytes (an
- * HTTP response). It is immutable after dn_frame_seal.
+ * HTTP response). It never changes once it is made.
  *
  * Ownership: reference-counted; whoever keeps one holds a reference.
- * Limits: payload length is the caller's to check.
- * Thread: sealed frames are shared between threads; the count is atomic.
+ * Limits: payload length is the caller's to check; over
+ *   DN_FRAME_PAYLOAD_MAX is a bug.
+ * Thread: frames are shared between threads; the count is atomic.
  */
 #ifndef DN_FRAME_H
 #define DN_FRAME_H
 
 #include "base.h"
 
-enum { DN_FRAME_HEAD_MAX = 10 };
+enum { DN_FRAME_HEAD_MAX = 10, DN_FRAME_PAYLOAD_MAX = 1 << 30 };
 
 struct dn_frame {
 	uint32_t magic;
@@ -37,8 +38,7 @@ enum dn_ws_opcode {
 /* A WebSocket frame around a copy of the payload; one reference. */
 DN_MUST_CHECK struct dn_frame *dn_frame_ws(
     enum dn_ws_opcode opcode, struct dn_str payload);
-/* A close frame with code and reason (at most 123 bytes; always one, SDKs
- * need it). */
+/* A close frame with code and reason (1 to 123 bytes; SDKs need one). */
 DN_MUST_CHECK struct dn_frame *dn_frame_ws_close(
     unsigned code, const char *reason);
 /* Bytes as they are. */

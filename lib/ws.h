@@ -1,21 +1,28 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ws: the server's side of RFC 6455: the handshake's arithmetic and reading
- * messages.
+ * ws: reading RFC 6455, for both ends, and the handshake's arithmetic.
  *
- * No connection owns a wslay context (8.8 kB each). A connection keeps only
- * the raw bytes of an unfinished message; dn_ws_scan reads frame headers to
- * tell when a message is complete and refuses what wslay answers wrongly
- * (unmasked frames, reserved bits, unknown opcodes, non-minimal lengths,
- * fragmented or long control frames, a lone continuation, oversize). A
- * complete message then goes through the one dn_ws_reader of the loop, which
- * is wslay: unmasking, reassembly, UTF-8.
+ * One dn_ws_reader a loop does the work for all its connections. A
+ * connection owns a pointer to a dn_ws_input, NULL until bytes of an
+ * unfinished frame or message have to wait; it is freed again as soon as
+ * nothing waits. So an idle connection costs the pointer.
  *
- * Ownership: borrows input; the reader's message is valid until the next
- *   dn_ws_read.
- * Limits: message size and number of fragments as given.
- * Errors: close codes 1002, 1007, 1009.
- * Thread: one reader a loop.
+ *	struct dn_str bytes = {buf, n};
+ *	struct dn_ws_event ev;
+ *
+ *	while ((ev = dn_ws_next(reader, &conn->input, &bytes)).kind
+ *	    != DN_WS_MORE)
+ *		handle(ev);
+ *
+ * Whoever wants to stop between two events calls dn_ws_keep and later goes
+ * on with an empty `bytes`.
+ *
+ * Ownership: the connection owns the input (dn_ws_input_free); the payload
+ *   of an event is valid until the next call with this reader.
+ * Limits: a message has at most message_max bytes and DN_WS_FRAGMENTS_MAX
+ *   frames; an input holds one message, one frame and what was kept.
+ * Errors: DN_WS_BAD with the close code to send: 1002, 1007, 1009.
+ * Thread: a reader and its inputs belong to one thread.
  */
 #ifndef DN_WS_H
 #define DN_WS_H
@@ -23,44 +30,63 @@
 #include "base.h"
 #include "frame.h"
 
-enum { DN_WS_FRAGMENTS_MAX = 1024 };
+enum { DN_WS_FRAGMENTS_MAX = 1024, DN_WS_CONTROL_MAX = 125 };
+enum { DN_WS_ACCEPT_LEN = 28, DN_WS_KEY_LEN = 24 };
 
-/* Sec-WebSocket-Accept for a key; false unless the key is base64 of 16
- * bytes. out gets 28 bytes and a NUL. */
-DN_MUST_CHECK bool dn_ws_accept(struct dn_str key, char out[29]);
-
-/* What stands at the start of the input. */
-struct dn_ws_unit {
-	enum {
-		DN_WS_UNIT_MORE,    /* not complete yet; `need` bytes more at
-				       least */
-		DN_WS_UNIT_MESSAGE, /* data frames of one whole message; a
-				       control frame between its fragments is
-				       its own unit before it */
-		DN_WS_UNIT_CONTROL, /* one control frame */
-		DN_WS_UNIT_BAD,     /* close with `code` */
-	} kind;
-	enum dn_ws_opcode opcode;
-	size_t n;    /* bytes of the unit in the input */
-	size_t need;
-	unsigned code;
-	const char *reason;
+/* Whose frames are read. */
+enum dn_ws_from {
+	DN_WS_FROM_CLIENT, /* masked, or they are refused */
+	DN_WS_FROM_SERVER, /* unmasked, or they are refused */
 };
 
-/* Control frames that stand between the fragments of a message are found
- * first: *skip (0 at first) is how many bytes at the start belong to data
- * frames of the unfinished message. To keep it simple the scan moves such a
- * control frame out: it is reported with `at`, and the caller removes its
- * bytes (memmove) before the next scan. */
-DN_MUST_CHECK struct dn_ws_unit dn_ws_scan(
-    const char *p, size_t n, size_t message_max, size_t *at);
+enum dn_ws_kind {
+	DN_WS_MORE,    /* nothing more; all bytes were taken */
+	DN_WS_MESSAGE, /* one whole message; text is valid UTF-8 */
+	DN_WS_PINGED,  /* to be answered with a pong of the same payload */
+	DN_WS_PONGED,
+	DN_WS_CLOSED,  /* the peer closes with `code`, 1005 when it has none;
+			  the payload is the reason */
+	DN_WS_BAD,     /* the peer broke the protocol: close with `code` */
+	DN_WS_OPEN,    /* ws_client only: the handshake is done */
+	DN_WS_REFUSED, /* ws_client only: it failed; `code` is the HTTP status,
+			  0 where the answer was no HTTP */
+};
+
+struct dn_ws_event {
+	enum dn_ws_kind kind;
+	bool binary; /* of a message */
+	unsigned code;
+	struct dn_str payload;
+	const char *reason; /* of BAD and REFUSED; a literal */
+};
 
 struct dn_ws_reader;
-DN_MUST_CHECK struct dn_ws_reader *dn_ws_reader_new(size_t message_max);
+struct dn_ws_input;
+
+DN_MUST_CHECK struct dn_ws_reader *dn_ws_reader_new(
+    enum dn_ws_from from, size_t message_max);
 void dn_ws_reader_free(struct dn_ws_reader **reader);
-/* Unmasks one complete unit. 0, or the close code (1002, 1007). For a close
- * frame, *close_code gets its code (1005 when it has none). */
-DN_MUST_CHECK int dn_ws_read(struct dn_ws_reader *reader, const char *p,
-    size_t n, struct dn_str *payload, unsigned *close_code);
+
+/* The next event of a connection: first from what its input holds, then from
+ * the front of *bytes, which is moved on. After CLOSED and BAD the rest of
+ * *bytes and the input are dropped, and the caller feeds this connection no
+ * more. */
+DN_MUST_CHECK struct dn_ws_event dn_ws_next(struct dn_ws_reader *reader,
+    struct dn_ws_input **input, struct dn_str *bytes);
+/* The same with a smaller limit for this connection. */
+DN_MUST_CHECK struct dn_ws_event dn_ws_next_max(struct dn_ws_reader *reader,
+    struct dn_ws_input **input, struct dn_str *bytes, size_t message_max);
+/* Stores the rest of *bytes unread, for a later dn_ws_next. */
+void dn_ws_keep(struct dn_ws_input **input, struct dn_str *bytes);
+/* Memory held by an input, for accounting; 0 for NULL. */
+size_t dn_ws_input_size(const struct dn_ws_input *input);
+void dn_ws_input_free(struct dn_ws_input **input);
+
+/* Sec-WebSocket-Accept for a key; false unless the key is the base64 of 16
+ * bytes. */
+DN_MUST_CHECK bool dn_ws_accept(
+    struct dn_str key, char out[DN_WS_ACCEPT_LEN + 1]);
+/* True for a code that may stand in a close frame. */
+bool dn_ws_code_valid(unsigned code);
 
 #endif
