@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # dnot: one library, five programs. `make help` lists the targets.
 PROGRAMS := dnot-serve dnot-pub dnot-sub dnot-sweep dnot-latency
 
@@ -5,15 +6,18 @@ PREFIX  ?= /usr/local
 DESTDIR ?=
 V       ?= release
 
-# Variants: release (in build/bin), debug, asan, tsan.
+# Variants: release (in build/bin), debug, asan, tsan; fuzz is for clang.
 CFLAGS_release := -O2 -g
 CFLAGS_debug   := -O0 -g3
 CFLAGS_asan    := -O1 -g -fsanitize=address,undefined \
                   -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 CFLAGS_tsan    := -O1 -g -fsanitize=thread -fno-omit-frame-pointer
+CFLAGS_fuzz    := -O1 -g -fsanitize=fuzzer-no-link,address,undefined \
+                  -fno-sanitize-recover=undefined
 ifeq ($(CFLAGS_$(V)),)
-$(error V=$(V) is no variant: release, debug, asan, tsan)
+$(error V=$(V) is no variant: release, debug, asan, tsan, fuzz)
 endif
+CC := $(if $(filter fuzz,$(V)),clang,$(CC))
 
 PKGS     := libuv sqlite3 jansson libcrypto
 PC       := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
@@ -28,15 +32,16 @@ ALL_CFLAGS := -std=gnu11 $(CFLAGS_$(V)) $(WARN) -MMD -MP -Ilib $(PC) $(CFLAGS)
 OUT  := build/$(V)
 BIN  := $(if $(filter release,$(V)),build/bin,$(OUT)/bin)
 LIB  := $(OUT)/libdnot.a
-
 LIB_SRC   := $(wildcard lib/*.c)
 LIB_OBJ   := $(LIB_SRC:%.c=$(OUT)/%.o)
 CMD_SRC   := $(wildcard cmd/*/*.c)
 BINARIES  := $(PROGRAMS:%=$(BIN)/%)
-UNIT_SRC  := $(wildcard tests/unit/test_*.c)
-UNIT_BIN  := $(UNIT_SRC:tests/unit/%.c=$(OUT)/unit/%)
+UNIT_BIN  := $(patsubst tests/%.c,$(OUT)/%,$(wildcard tests/unit/test_*.c))
+BENCH_BIN := $(patsubst tests/%.c,$(OUT)/%,$(wildcard tests/bench/bench_*.c))
+FUZZ_BIN  := $(patsubst tests/%.c,$(OUT)/%,$(wildcard tests/fuzz/fuzz_*.c))
+C_FILES   := $(wildcard lib/*.[ch] cmd/*/*.[ch] tests/*/*.[ch])
 
-all: $(BINARIES)
+all: $(BINARIES) ## the programs, in build/bin (V=debug|asan|tsan: another)
 
 $(OUT)/%.o: %.c
 	@mkdir -p $(@D)
@@ -53,11 +58,92 @@ $(BIN)/$(1): $(patsubst %.c,$(OUT)/%.o,$(wildcard cmd/$(1)/*.c)) $(LIB)
 endef
 $(foreach p,$(PROGRAMS),$(eval $(call program_rule,$(p))))
 
-$(OUT)/unit/%: tests/unit/%.c tests/unit/tap.h $(LIB)
+# Each test, bench and fuzzer is one file.
+$(OUT)/fuzz/%: LDFLAGS += -fsanitize=fuzzer
+$(UNIT_BIN) $(BENCH_BIN) $(FUZZ_BIN): $(OUT)/%: tests/%.c $(LIB)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -Itests/unit -o $@ $< $(LIB) $(LIBS)
+	$(CC) $(ALL_CFLAGS) -Itests/unit $(LDFLAGS) -o $@ $< $(LIB) $(LIBS)
 
-unit: $(UNIT_BIN)
+unit: $(UNIT_BIN) ## the unit tests' programs
+bench-programs: $(BENCH_BIN)
+fuzz-programs: $(FUZZ_BIN)
 
-.PHONY: all unit
--include $(LIB_OBJ:.o=.d) $(CMD_SRC:%.c=$(OUT)/%.d) $(UNIT_BIN:=.d)
+deps: ## installs the Debian packages that the build needs, where missing
+	@tests/lib/deps.sh build
+
+demo: ## the whole story with real processes, verified; under two minutes
+	@tests/lib/deps.sh build demo
+	@$(MAKE) --no-print-directory -s -j$(shell nproc) all
+	@tests/demo/demo.sh
+
+check: ## every test; the last line counts them
+	@tests/lib/deps.sh build demo test
+	@tests/lib/check.sh
+
+check-style check-unit check-cli check-net asan tsan: ## a part
+	@tests/lib/deps.sh build demo test
+	@tests/lib/check.sh $(@:check-%=%)
+
+fuzz: ## FUZZ_SECONDS=60 for each fuzzer, with clang
+	@tests/lib/deps.sh build fuzz
+	@tests/lib/fuzz.sh
+
+bench: ## the benchmarks; figures, no verdict
+	@tests/lib/deps.sh build demo
+	@$(MAKE) --no-print-directory -s -j$(shell nproc) all bench-programs
+	@tests/lib/bench.sh
+
+fmt: ## formats the C files (clang-format 14)
+	@tests/lib/deps.sh fmt
+	clang-format -i $(C_FILES)
+
+fmt-check: ## fails where fmt would change something
+	@tests/lib/deps.sh fmt
+	clang-format --dry-run -Werror $(C_FILES)
+
+tidy: ## clang-tidy over lib and cmd (.clang-tidy)
+	@tests/lib/deps.sh build tidy
+	clang-tidy --quiet $(LIB_SRC) $(CMD_SRC) -- -std=gnu11 -Ilib $(PC)
+
+completions: all ## rewrites completions/ from the option tables
+	for p in $(PROGRAMS); do \
+	    $(BIN)/$$p --completion bash >completions/bash/$$p && \
+	    $(BIN)/$$p --completion zsh >completions/zsh/_$$p && \
+	    $(BIN)/$$p --completion fish >completions/fish/$$p.fish || exit; \
+	done
+
+DEST := $(DESTDIR)$(PREFIX)
+MAN  := $(DEST)/share/man/man1
+BASH := $(DEST)/share/bash-completion/completions
+ZSH  := $(DEST)/share/zsh/site-functions
+FISH := $(DEST)/share/fish/vendor_completions.d
+install: all ## PREFIX= (/usr/local) DESTDIR=: programs, manual, completions
+	install -d $(DEST)/bin $(MAN) $(BASH) $(ZSH) $(FISH)
+	install -m 755 $(BINARIES) $(DEST)/bin
+	install -m 644 $(PROGRAMS:%=man/%.1) $(MAN)
+	install -m 644 $(PROGRAMS:%=completions/bash/%) $(BASH)
+	install -m 644 $(PROGRAMS:%=completions/zsh/_%) $(ZSH)
+	install -m 644 $(PROGRAMS:%=completions/fish/%.fish) $(FISH)
+
+uninstall: ## removes what install put there
+	rm -f $(PROGRAMS:%=$(DEST)/bin/%) $(PROGRAMS:%=$(MAN)/%.1) \
+	    $(PROGRAMS:%=$(BASH)/%) $(PROGRAMS:%=$(ZSH)/_%) \
+	    $(PROGRAMS:%=$(FISH)/%.fish)
+
+VERSION = $(shell sed -n 's/^.define DN_VERSION "\(.*\)"/\1/p' lib/base.h)
+dist: ## build/dnot-VERSION.tar.gz of the last commit
+	mkdir -p build
+	git archive --prefix=dnot-$(VERSION)/ -o build/dnot-$(VERSION).tar.gz HEAD
+
+clean: ## removes build/
+	rm -rf build
+
+help: ## this list
+	@sed -n 's/^\([a-z][a-z -]*\):[^#]*## \(.*\)/\1|\2/p' Makefile | \
+	    while IFS='|' read -r t d; do printf '%-12s %s\n' "$$t" "$$d"; done
+
+.PHONY: all unit bench-programs fuzz-programs deps demo check check-style \
+	check-unit check-cli check-net asan tsan fuzz bench fmt \
+	fmt-check tidy completions install uninstall dist clean help
+-include $(LIB_OBJ:.o=.d) $(CMD_SRC:%.c=$(OUT)/%.d) \
+	$(patsubst %,%.d,$(UNIT_BIN) $(BENCH_BIN) $(FUZZ_BIN))
