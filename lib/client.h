@@ -17,7 +17,7 @@
  *   callback comes afterwards; memory is freed once libuv gave the handles
  *   back.
  * Limits: one message to the server DN_CLIENT_MESSAGE_MAX bytes; unsent bytes
- *   `queue_max`; one message from the server `message_max`.
+ *   `queue_max`; one message from the server DN_CLIENT_RECEIVE_MAX.
  * Errors: negative -errno codes: -EAGAIN the queue is full (wait for
  *   `drained`), -EMSGSIZE, -ENOTCONN.
  * Thread: all on the one that runs the loop of the net.
@@ -33,8 +33,8 @@
 
 enum {
 	DN_CLIENT_MESSAGE_MAX = 65536,
-	DN_CLIENT_QUEUE_MAX = 4 << 20,  /* default of queue_max */
-	DN_CLIENT_RECEIVE_MAX = 8 << 20 /* default of message_max */
+	DN_CLIENT_RECEIVE_MAX = 8 << 20,
+	DN_CLIENT_QUEUE_MAX = 4 << 20 /* default of queue_max */
 };
 
 /* What the clients of one loop share: the read buffer and the flush, which
@@ -86,7 +86,6 @@ struct dn_client_options {
 	const char *token; /* client token, or NULL */
 	const char *name;  /* "dnot-pub" */
 	size_t queue_max;  /* 0: the default, as below */
-	size_t message_max;
 	int64_t backoff_min_us, backoff_max_us; /* 0: 0.5 s and 20 s */
 	int64_t connect_timeout_us; /* one try, connect included; 0: 5 s */
 };

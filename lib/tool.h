@@ -55,13 +55,15 @@ struct dn_tool {
 	uv_signal_t on_term, on_int;
 	unsigned signals_open;
 	bool stopping;
+	bool stdout_failed;
 	dn_tool_stop_fn *stop;
 	void *stop_arg;
 };
 
 /* Parses the program's sections and the common one. True: go on. False:
  * finished, return dn_tool_release's value (--help, a usage error, a secret
- * that cannot be read). SIGPIPE is left at its default. */
+ * that cannot be read). SIGPIPE is ignored from here on, for the sake of the
+ * sockets; dn_tool_print gives stdout its usual meaning back. */
 DN_MUST_CHECK bool dn_tool_init(struct dn_tool *tool,
     const struct dn_opt_program *program, const struct dn_opt_section *sections,
     size_t sections_n, int argc, char **argv);
@@ -85,6 +87,14 @@ void dn_tool_fail(struct dn_tool *tool, enum dn_exit code, const char *fields,
 /* Writes "ready" and a newline to --ready-fd and closes it; only the first
  * call does anything. */
 void dn_tool_ready(struct dn_tool *tool);
+
+/* Writes all of it to stdout, waiting where stdout is slow. A reader that went
+ * away ends the process quietly, by SIGPIPE; any other failure is reported
+ * once (75) and gives false from then on. */
+DN_MUST_CHECK bool dn_tool_print(struct dn_tool *tool, struct dn_str bytes);
+/* What dn_tool_print does with a failed write, for those who write
+ * themselves; error is the errno. */
+void dn_tool_stdout_failed(struct dn_tool *tool, int error);
 
 /* Options for dn_client_open with url, key, token and name filled in. */
 void dn_tool_client_options(
