@@ -1,0 +1,84 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+#
+# Clients that break the rules. Each test ends with an honest one that is
+# served, a server that stops cleanly and no sanitizer report.
+# bats file_tags=threads
+
+load ../lib/dnot
+
+raw()
+{
+	DNOT_PID=$SERVER_PID DNOT_PATIENCE=$DNOT_PATIENCE \
+	    node "$DNOT_ROOT/tests/net/raw.js" "$@"
+}
+
+# hostile SCENARIO...: against one server.
+hostile()
+{
+	local scenario
+
+	start_server --threads 2
+	for scenario in "$@"; do
+		raw "$scenario" || fail "scenario $scenario"
+	done
+	run -0 api publish '{"channel":"after","data":1}'
+	equal "$(json .result.offset)" 1
+	stop_server
+}
+
+@test "garbage instead of HTTP is refused" {
+	hostile garbage
+}
+
+@test "half a handshake ends without an answer" {
+	hostile half-handshake
+}
+
+@test "bytes that come one by one, or all at once, are served" {
+	hostile byte-by-byte all-at-once
+}
+
+@test "headers too big, malformed or doubled are refused" {
+	hostile headers
+}
+
+@test "an upgrade that is none is refused" {
+	hostile upgrades
+}
+
+@test "a foreign Origin or Host does not reach a --dev server" {
+	hostile origins
+}
+
+@test "bodies that lie about their length are refused" {
+	hostile bodies
+}
+
+@test "frames that break RFC 6455 close with the code it names" {
+	hostile frames
+}
+
+@test "oversize frames are refused before memory is taken" {
+	hostile oversize
+}
+
+@test "fragments without end are cut, whatever their size" {
+	hostile fragments
+}
+
+@test "a flood of pings costs no memory" {
+	hostile pings
+}
+
+@test "who stops reading is closed as slow and delays nobody" {
+	hostile stopped-reader
+}
+
+@test "hundreds of idle sockets do not keep out one who works" {
+	hostile idlers
+}
+
+@test "resets in the middle of everything" {
+	hostile resets
+}

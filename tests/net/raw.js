@@ -1,0 +1,471 @@
+// SPDX-License-Identifier: MIT
+//
+// raw.js SCENARIO [ARG...]: clients that break the rules, byte by byte, against
+// a running dnot-serve (DNOT_URL). Exits 0 when the server reacted as the
+// scenario says. DNOT_PID is the server's process, to watch its memory.
+'use strict';
+
+const assert = require('node:assert/strict');
+const { randomBytes } = require('node:crypto');
+const { readFileSync } = require('node:fs');
+const net = require('node:net');
+
+const [scenario, ...args] = process.argv.slice(2);
+const { hostname: host, port } = new URL(process.env.DNOT_URL);
+const PATIENCE = Number(process.env.DNOT_PATIENCE || 1);
+const CONNECT = '{"id":1,"connect":{"name":"raw"}}';
+
+// A socket that collects what comes and can be asked to wait for it.
+class Raw {
+	static open() {
+		return new Promise((resolve, reject) => {
+			const socket = net.connect(Number(port), host, () =>
+				resolve(new Raw(socket)));
+			socket.once('error', reject);
+		});
+	}
+	constructor(socket) {
+		this.socket = socket;
+		this.got = Buffer.alloc(0);
+		this.ended = false;
+		this.wake = () => {};
+		socket.removeAllListeners('error');
+		socket.on('error', () => {});
+		socket.on('data', (d) => {
+			this.got = Buffer.concat([this.got, d]);
+			this.wake();
+		});
+		socket.on('close', () => {
+			this.ended = true;
+			this.wake();
+		});
+	}
+	send(bytes) {
+		this.socket.write(bytes);
+	}
+	// Sends and resolves once the kernel took it (or the peer is gone).
+	push(bytes) {
+		return new Promise((r) => {
+			if (this.ended)
+				return r();
+			this.socket.once('close', r);
+			this.socket.write(bytes, () => {
+				this.socket.off('close', r);
+				r();
+			});
+		});
+	}
+	async until(what, test) {
+		const deadline = Date.now() + 15000 * PATIENCE;
+		while (!test()) {
+			assert.ok(!this.ended, `closed before ${what}; got ` +
+				JSON.stringify(this.got.toString('latin1')));
+			await this.change(deadline, what);
+		}
+	}
+	async end() {
+		const deadline = Date.now() + 15000 * PATIENCE;
+		while (!this.ended)
+			await this.change(deadline, 'the end');
+	}
+	change(deadline, what) {
+		return new Promise((resolve, reject) => {
+			const timer = setTimeout(() =>
+				reject(new Error(`no ${what} in time`)),
+				Math.max(0, deadline - Date.now()));
+			this.wake = () => {
+				clearTimeout(timer);
+				resolve();
+			};
+		});
+	}
+	async status() {
+		await this.until('a status line', () =>
+			this.got.includes('\r\n'));
+		return Number(/^HTTP\/1\.1 (\d{3}) /.exec(
+			this.got.toString('latin1'))[1]);
+	}
+	// The close frame's code; the rest that came before it is skipped.
+	async closeCode() {
+		let frame;
+		do {
+			frame = await this.frame();
+		} while (frame.opcode !== 8);
+		assert.ok(frame.payload.length > 2, 'a close has a reason');
+		return frame.payload.readUInt16BE(0);
+	}
+	async frame() {
+		let head, length;
+		await this.until('a frame', () => {
+			if (this.got.length < 2)
+				return false;
+			length = this.got[1];
+			head = 2;
+			if (length === 126) {
+				head = 4;
+				if (this.got.length < head)
+					return false;
+				length = this.got.readUInt16BE(2);
+			} else if (length === 127) {
+				head = 10;
+				if (this.got.length < head)
+					return false;
+				length = Number(this.got.readBigUInt64BE(2));
+			}
+			return this.got.length >= head + length;
+		});
+		const opcode = this.got[0] & 15;
+		const payload = this.got.subarray(head, head + length);
+		this.got = this.got.subarray(head + length);
+		return { opcode, payload };
+	}
+	async reply(id) {
+		for (;;) {
+			const { opcode, payload } = await this.frame();
+			assert.equal(opcode, 1, `a close instead of ${id}: ` +
+				payload.toString('latin1'));
+			for (const line of payload.toString().split('\n')) {
+				const o = JSON.parse(line);
+				if (o.id === id)
+					return o;
+			}
+		}
+	}
+}
+
+function upgrade(extra = '', path = '/connection/websocket') {
+	return `GET ${path} HTTP/1.1\r\nHost: ${host}:${port}\r\n` +
+		'Connection: Upgrade\r\nUpgrade: websocket\r\n' +
+		'Sec-WebSocket-Version: 13\r\n' +
+		`Sec-WebSocket-Key: ${randomBytes(16).toString('base64')}\r\n` +
+		`${extra}\r\n`;
+}
+
+// A client frame; length may lie, mask may be missing.
+function frame(payload, { opcode = 1, fin = true, mask = true, length } = {}) {
+	const body = Buffer.from(payload);
+	const n = length ?? body.length;
+	const m = mask ? 0x80 : 0;
+	let head = Buffer.from([(fin ? 0x80 : 0) | opcode, m | Number(n)]);
+	if (n > 65535) {
+		head = Buffer.alloc(10);
+		head[0] = (fin ? 0x80 : 0) | opcode;
+		head[1] = m | 127;
+		head.writeBigUInt64BE(BigInt(n), 2);
+	} else if (n > 125) {
+		head = Buffer.alloc(4);
+		head[0] = (fin ? 0x80 : 0) | opcode;
+		head[1] = m | 126;
+		head.writeUInt16BE(Number(n), 2);
+	}
+	if (!mask)
+		return Buffer.concat([head, body]);
+	const key = randomBytes(4);
+	return Buffer.concat([head, key, body.map((b, i) => b ^ key[i & 3])]);
+}
+
+async function open(extra) {
+	const raw = await Raw.open();
+	raw.send(upgrade(extra));
+	assert.equal(await raw.status(), 101);
+	await raw.until('the head', () => raw.got.includes('\r\n\r\n'));
+	raw.got = raw.got.subarray(raw.got.indexOf('\r\n\r\n') + 4);
+	return raw;
+}
+
+async function connect(extra) {
+	const raw = await open(extra);
+	raw.send(frame(CONNECT));
+	assert.ok((await raw.reply(1)).connect.client);
+	return raw;
+}
+
+async function refused(bytes, ...statuses) {
+	const raw = await Raw.open();
+	raw.send(bytes);
+	const status = await raw.status();
+	assert.ok(statuses.includes(status), `status ${status}`);
+	await raw.end();
+}
+
+async function closes(bytes, ...codes) {
+	const raw = await connect();
+	raw.send(bytes);
+	const code = await raw.closeCode();
+	assert.ok(codes.includes(code), `close code ${code}`);
+	await raw.end();
+}
+
+// Anonymous memory of the server in KiB.
+function memory() {
+	const text = readFileSync(`/proc/${process.env.DNOT_PID}/status`, 'utf8');
+	return Number(/RssAnon:\s+(\d+)/.exec(text)[1]);
+}
+
+// Sanitizers keep freed memory back, so that only plain builds are measured.
+function grewAtMost(before, kib) {
+	const grown = memory() - before;
+	assert.ok(PATIENCE > 1 || grown <= kib, `grew by ${grown} KiB`);
+}
+
+const post = (path, headers, body = '') =>
+	`POST ${path} HTTP/1.1\r\nHost: ${host}:${port}\r\n` +
+	`X-API-Key: dev\r\nContent-Type: application/json\r\n${headers}\r\n` +
+	body;
+
+const scenarios = {
+	async garbage() {
+		await refused(randomBytes(4096), 400);
+		await refused('\r\n\r\n\r\n\r\nhello\r\n\r\n', 400);
+		await refused('\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03', 400);
+		await refused(Buffer.alloc(100000, 'A'), 400, 414, 431);
+		await refused('SSH-2.0-OpenSSH_9.2p1\r\n\r\n', 400);
+	},
+
+	async 'half-handshake'() {
+		const text = upgrade();
+		for (let n = 1; n < text.length; n += 7) {
+			const raw = await Raw.open();
+			raw.socket.end(text.slice(0, n));
+			await raw.end();
+		}
+	},
+
+	// One byte at a time is slow but right.
+	async 'byte-by-byte'() {
+		const raw = await Raw.open();
+		for (const byte of upgrade())
+			await raw.push(byte);
+		assert.equal(await raw.status(), 101);
+		await raw.until('the head', () =>
+			raw.got.includes('\r\n\r\n'));
+		raw.got = raw.got.subarray(raw.got.indexOf('\r\n\r\n') + 4);
+		for (const byte of frame(CONNECT))
+			await raw.push(Buffer.from([byte]));
+		assert.ok((await raw.reply(1)).connect);
+		raw.socket.destroy();
+	},
+
+	// The whole conversation in one packet.
+	async 'all-at-once'() {
+		const raw = await Raw.open();
+		raw.send(Buffer.concat([Buffer.from(upgrade()), frame(CONNECT),
+			frame('{"id":2,"subscribe":{"channel":"once"}}'),
+			frame('{"id":3,"publish":{"channel":"once","data":1}}')]));
+		assert.equal(await raw.status(), 101);
+		await raw.until('the head', () =>
+			raw.got.includes('\r\n\r\n'));
+		raw.got = raw.got.subarray(raw.got.indexOf('\r\n\r\n') + 4);
+		assert.ok((await raw.reply(3)).publish);
+		raw.socket.destroy();
+	},
+
+	// ARG: the server's time limit is that of its configuration.
+	async 'endless-handshake'() {
+		const raw = await Raw.open();
+		raw.send(upgrade().slice(0, -2));
+		const timer = setInterval(() => raw.send('X-More: 1\r\n'), 50);
+		await raw.end();
+		clearInterval(timer);
+		assert.ok(raw.got.length === 0 || await raw.status() >= 400);
+	},
+
+	async 'endless-body'() {
+		const raw = await Raw.open();
+		raw.send(post('/api/publish', 'Content-Length: 60000\r\n', '{"'));
+		const timer = setInterval(() => raw.send(' '), 50);
+		await raw.end();
+		clearInterval(timer);
+		assert.ok(raw.got.length === 0 || await raw.status() >= 400);
+	},
+
+	async 'no-connect'() {
+		const raw = await open();
+		assert.equal(await raw.closeCode(), 3502);
+		await raw.end();
+	},
+
+	async 'no-pong'() {
+		const raw = await connect();
+		assert.equal(await raw.closeCode(), 3012);
+		await raw.end();
+	},
+
+	async headers() {
+		const big = `X-Big: ${'a'.repeat(70000)}\r\n`;
+		await refused(upgrade(big), 431);
+		await refused(upgrade('X: 1\r\n'.repeat(5000)), 431);
+		await refused(upgrade('', '/' + 'a'.repeat(70000)), 414, 431);
+		await refused(upgrade('X : 1\r\n'), 400);
+		await refused(upgrade('X: a\0b\r\n'), 400);
+		await refused(upgrade('X: 1\r\n folded\r\n'), 400);
+		await refused(upgrade('Host: again\r\n'), 400);
+		await refused(upgrade().replace(/Host:[^\r]*\r\n/, ''), 400);
+		await refused(upgrade().replace('HTTP/1.1', 'HTTP/9.9'), 400, 505);
+	},
+
+	async upgrades() {
+		const drop = (re) => upgrade().replace(re, '');
+		await refused(drop(/Sec-WebSocket-Key:[^\r]*\r\n/), 400, 426);
+		await refused(upgrade().replace(/Version: 13/, 'Version: 7'),
+			400, 426);
+		await refused(upgrade().replace(/Key: [^\r]*/, 'Key: short'), 400);
+		await refused(upgrade().replace('GET', 'POST'), 400, 405, 426);
+	},
+
+	// A web page must not reach a --dev server, nor by a rebound name.
+	async origins() {
+		await refused(upgrade('Origin: https://evil.example\r\n'), 403);
+		await refused(upgrade('Origin: null\r\n'), 403);
+		await refused(upgrade(`Origin: http://${host}:${port}\r\n`), 403);
+		await refused(upgrade().replace(/Host:[^\r]*/,
+			'Host: evil.example'), 403, 421);
+		await refused(post('/api/publish', 'Origin: https://evil.example' +
+			'\r\nContent-Length: 2\r\n', '{}'), 403);
+	},
+
+	async bodies() {
+		const huge = 'Content-Length: 9999999999\r\n';
+		await refused(post('/api/publish', huge), 413);
+		await refused(post('/api/publish', 'Content-Length: 2\r\n' +
+			'Content-Length: 3\r\n', '{}'), 400);
+		await refused(post('/api/publish', 'Content-Length: 2\r\n' +
+			'Transfer-Encoding: chunked\r\n', '{}'), 400);
+		await refused(post('/api/publish', 'Content-Length: -2\r\n'), 400);
+		await refused(post('/api/publish',
+			'Transfer-Encoding: chunked\r\n', 'zz\r\n'), 400);
+		await refused(post('/api/publish', 'Transfer-Encoding: chunked' +
+			'\r\n', 'ffffffffffffffff\r\n'), 400, 413);
+	},
+
+	async 'frames'() {
+		await closes(frame('{}', { mask: false }), 1002);
+		await closes(frame('{}', { opcode: 3 }), 1002);
+		await closes(frame('{}', { opcode: 0 }), 1002);
+		await closes(frame('', { opcode: 9, fin: false }), 1002);
+		await closes(frame('x'.repeat(126), { opcode: 9 }), 1002);
+		await closes(Buffer.from([0xf1, 0x80, 1, 2, 3, 4]), 1002);
+		await closes(frame('x', { opcode: 8 }), 1002);
+		await closes(frame([3, 0xe7], { opcode: 8 }), 1002);
+		// A length that is not the shortest form.
+		await closes(Buffer.from([0x81, 0xfe, 0, 1, 0, 0, 0, 0, 32]),
+			1002);
+		await closes(frame([0x22, 0xff, 0x22]), 1007);
+		await closes(frame([0x22, 0xed, 0xa0, 0x80, 0x22]), 1007);
+		await closes(frame('{}', { opcode: 2 }), 1003, 3501);
+		await closes(frame('', {}), 3501);
+		await closes(frame('no json'), 3501);
+		await closes(frame('{"id":2}'), 3501);
+		await closes(frame('{"id":2,"subscribe":{}}'), 3501);
+		await closes(frame(CONNECT), 3501);
+		await closes(frame('['.repeat(60000)), 3501);
+	},
+
+	async oversize() {
+		const before = memory();
+		for (const length of [65537, 2 ** 31, 2n ** 62n]) {
+			await closes(frame('x', { length }), 1009);
+		}
+		await closes(frame('x'.repeat(70000)), 1009);
+		await closes(frame('x'.repeat(1 << 22)), 1009);
+		grewAtMost(before, 8192);
+	},
+
+	// Fragments that never end: bounded in bytes and in number.
+	async fragments() {
+		const before = memory();
+		for (const size of [1, 0, 1000]) {
+			const raw = await connect();
+			const body = 'x'.repeat(size);
+			const more = Buffer.concat(Array.from({ length: 1000 }, () =>
+				frame(body, { opcode: 0, fin: false })));
+			await raw.push(frame(body, { fin: false }));
+			for (let i = 0; i < 500 && !raw.ended; i++)
+				await raw.push(more);
+			await raw.end();
+		}
+		grewAtMost(before, 16384);
+	},
+
+	// Pings without end from one who reads no pong.
+	async pings() {
+		const before = memory();
+		const raw = await connect();
+		raw.socket.pause();
+		const flood = Buffer.concat(Array.from({ length: 10000 }, () =>
+			frame('ping', { opcode: 9 })));
+		for (let i = 0; i < 30 && !raw.ended; i++)
+			await Promise.race([raw.push(flood),
+				new Promise((r) => setTimeout(r, 200))]);
+		grewAtMost(before, 16384);
+		raw.socket.destroy();
+	},
+
+	// Who reads nothing is closed as slow; who reads gets everything, in
+	// order, and the server holds no more than its limits.
+	async 'stopped-reader'() {
+		const channel = 'stopped';
+		const subscribe = `{"id":2,"subscribe":{"channel":"${channel}"}}`;
+		const slow = await connect(), good = await connect();
+		for (const raw of [slow, good]) {
+			raw.send(frame(subscribe));
+			assert.ok((await raw.reply(2)).subscribe);
+		}
+		slow.socket.pause();
+		const before = memory();
+		const publisher = await connect();
+		const N = 2000, text = 'y'.repeat(20000);
+		let next = 1;
+		for (let i = 1; i <= N; i++) {
+			await publisher.push(frame(`{"id":${i + 1},"publish":{` +
+				`"channel":"${channel}","data":"${i}:${text}"}}`));
+			if (i % 50)
+				continue;
+			while (next <= i) {
+				const { opcode, payload } = await good.frame();
+				assert.equal(opcode, 1);
+				for (const l of payload.toString().split('\n')) {
+					const pub = JSON.parse(l).push?.pub;
+					if (!pub)
+						continue;
+					assert.equal(pub.offset, next);
+					next++;
+				}
+			}
+		}
+		assert.equal(next, N + 1);
+		grewAtMost(before, 32768);
+		slow.socket.resume();
+		assert.equal(await slow.closeCode(), 3008);
+		await slow.end();
+	},
+
+	// Hundreds who only open, and one who works.
+	async idlers() {
+		const idle = [];
+		for (let i = 0; i < 500; i++)
+			idle.push(await Raw.open());
+		for (let i = 0; i < 500; i += 2)
+			idle[i].send('GET / HT');
+		await scenarios['all-at-once']();
+		for (const raw of idle)
+			raw.socket.resetAndDestroy();
+	},
+
+	// Gone in the middle of everything.
+	async resets() {
+		for (let i = 0; i < 50; i++) {
+			const raw = await connect();
+			raw.send(frame('{"id":2,"subscribe":{"channel":"r"}}'));
+			raw.send(frame('{"id":3,"publish":{"channel":"r","data":' +
+				`"${'z'.repeat(1000 * i)}"}}`).subarray(0, -i || 1e9));
+			raw.socket.resetAndDestroy();
+		}
+		await scenarios['all-at-once']();
+	},
+};
+
+scenarios[scenario](...args).then(() => process.exit(0), (error) => {
+	console.error(error);
+	process.exit(1);
+});
