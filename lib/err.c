@@ -57,6 +57,8 @@ int dn_err_wrap(struct dn_err *err, const char *fmt, ...)
 	size_t n, room;
 	va_list args;
 
+	if (err == NULL)
+		return 0;
 	va_start(args, fmt);
 	format(context, fmt, args);
 	va_end(args);

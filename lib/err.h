@@ -22,10 +22,12 @@ struct dn_err {
 	char text[DN_ERR_TEXT_MAX];
 };
 
-/* Sets code and text; returns code. */
+/* Sets code and text; returns code. A NULL err is a caller who wants the code
+ * alone. */
 int dn_err_set(struct dn_err *err, int code, const char *fmt, ...)
     DN_PRINTF(3, 4);
-/* Puts "CONTEXT: " in front of the text; returns the code that is there. */
+/* Puts "CONTEXT: " in front of the text; returns the code that is there (0
+ * for a NULL err). */
 int dn_err_wrap(struct dn_err *err, const char *fmt, ...) DN_PRINTF(2, 3);
 
 #endif

@@ -28,7 +28,8 @@ enum {
 struct dn_record {
 	struct dn_str channel;    /* decoded */
 	struct dn_str data;       /* raw JSON; n == 0: absent */
-	struct dn_str data_b64;   /* decoded string, still base64 */
+	struct dn_str data_b64;   /* decoded string, still base64; p == NULL:
+				     unset ("" is the empty payload) */
 	struct dn_str request_id; /* decoded; n == 0: unset, as below */
 	int64_t seq;              /* -1: unset */
 	struct dn_str status;
@@ -50,12 +51,15 @@ struct dn_record {
 	struct dn_buf scratch;
 };
 
+/* An empty record. r is {0} or was initialised before: its scratch memory is
+ * used again. */
 void dn_record_init(struct dn_record *r);
 void dn_record_release(struct dn_record *r);
 
-/* Reads one line. Unknown fields are an error that names them, but `failed`
- * (which dnot-pub adds to what it hands back) is skipped. The caller
- * keeps the line alive. */
+/* Initialises r and reads one line. Unknown fields are an error that names
+ * them, but `failed` (which dnot-pub adds to what it hands back) is skipped; a
+ * null is "not there" in every field but data. The caller keeps the line
+ * alive, may set the channel, and calls dn_record_check. */
 DN_MUST_CHECK int dn_record_parse(
     struct dn_record *r, struct dn_str line, struct dn_err *err);
 
@@ -82,8 +86,9 @@ void dn_record_write(struct dn_buf *b, const struct dn_record *r);
  * field is a string tag of its name (numbers as text, objects as JSON text);
  * offset 0 and no has_offset are left out. */
 void dn_record_write_pub(struct dn_buf *b, const struct dn_record *r);
-/* The reverse: reads a publication object. Tags of a field's name become that
- * field, all others stay tags. channel is the caller's to set. */
+/* The reverse: initialises r (the channel apart, which is the caller's to set)
+ * and reads a validated publication object. Tags of a field's name become that
+ * field, all others stay tags; unknown members are skipped. */
 DN_MUST_CHECK int dn_record_from_pub(
     struct dn_record *r, struct dn_json pub, struct dn_err *err);
 
