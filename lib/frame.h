@@ -23,6 +23,8 @@ struct dn_frame {
 	_Atomic uint32_t refs;
 	uint32_t start; /* first byte of the message in bytes[] */
 	uint32_t end;
+	uint32_t mark; /* its maker's: where in the payload something is */
+	uint32_t room; /* bytes that may still be appended; 0 once sealed */
 	char bytes[];
 };
 
@@ -35,12 +37,27 @@ enum dn_ws_opcode {
 	DN_WS_PONG = 10,
 };
 
+/* Writes the head of a final, unmasked frame for n bytes of payload; returns
+ * its size. */
+DN_MUST_CHECK size_t dn_frame_head(
+    char out[DN_FRAME_HEAD_MAX], enum dn_ws_opcode opcode, size_t n);
+
 /* A WebSocket frame around a copy of the payload; one reference. */
 DN_MUST_CHECK struct dn_frame *dn_frame_ws(
     enum dn_ws_opcode opcode, struct dn_str payload);
 /* A close frame with code and reason (1 to 123 bytes; SDKs need one). */
 DN_MUST_CHECK struct dn_frame *dn_frame_ws_close(
     unsigned code, const char *reason);
+/* An open frame: a copy of the payload so far, and room for more behind it.
+ * Only its maker may touch it until it is sealed. */
+DN_MUST_CHECK struct dn_frame *dn_frame_begin(
+    struct dn_str payload, uint32_t room);
+/* There must be room for it. */
+void dn_frame_append(struct dn_frame *f, const void *p, size_t n);
+/* Puts the WebSocket head in front; from now on it is immutable. */
+void dn_frame_seal_ws(struct dn_frame *f, enum dn_ws_opcode opcode);
+/* The payload of a sealed frame, without its head. */
+struct dn_str dn_frame_payload(const struct dn_frame *f);
 /* Bytes as they are. */
 DN_MUST_CHECK struct dn_frame *dn_frame_raw(struct dn_str bytes);
 

@@ -68,9 +68,9 @@ DN_MUST_CHECK struct dn_ws_reader *dn_ws_reader_new(
 void dn_ws_reader_free(struct dn_ws_reader **reader);
 
 /* The next event of a connection: first from what its input holds, then from
- * the front of *bytes, which is moved on. After CLOSED and BAD the rest of
- * *bytes and the input are dropped, and the caller feeds this connection no
- * more. */
+ * the front of *bytes, which is moved on. With CLOSED and BAD the rest of
+ * *bytes and the input are dropped, so that the loop above ends; the caller
+ * feeds this connection no more. */
 DN_MUST_CHECK struct dn_ws_event dn_ws_next(struct dn_ws_reader *reader,
     struct dn_ws_input **input, struct dn_str *bytes);
 /* The same with a smaller limit for this connection. */

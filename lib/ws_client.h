@@ -12,8 +12,8 @@
  *
  * The events are those of ws.h. The caller answers a ping with
  * dn_ws_client_send(DN_WS_PONG) and a close with dn_ws_client_close, then
- * ends the connection. After REFUSED, CLOSED and BAD it feeds no more bytes;
- * it reconnects with a new client.
+ * ends the connection. After REFUSED, CLOSED and BAD all bytes are dropped
+ * and there are no more events; one reconnects with a new client.
  *
  * Ownership: keeps the reader, which must be one from DN_WS_FROM_SERVER and
  *   may be shared by all clients of a thread (it carries the message limit).
