@@ -24,7 +24,7 @@
 #define DN_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
 #define DN_NORETURN __attribute__((noreturn))
 #define DN_ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
-#define DN_CONTAINER(ptr, type, member)                                        \
+#define DN_CONTAINER(ptr, type, member) \
 	((type *)(void *)((char *)(ptr)-offsetof(type, member)))
 
 /* A slice: n bytes at p, not NUL-terminated. {NULL, 0} is "unset". */
@@ -54,11 +54,10 @@ static inline bool dn_str_is(struct dn_str a, const char *text)
 
 DN_NORETURN void dn_panic(const char *file, int line, const char *what);
 
-#define DN_ASSERT(cond)                                                        \
-	((cond) ? (void)0 : dn_panic(__FILE__, __LINE__, #cond))
+#define DN_ASSERT(cond) ((cond) ? (void)0 : dn_panic(__FILE__, __LINE__, #cond))
 
 /* Each long-lived struct starts with `uint32_t magic`. */
-#define DN_CHECK(obj, magic_value)                                             \
+#define DN_CHECK(obj, magic_value) \
 	DN_ASSERT((obj) != NULL && (obj)->magic == (magic_value))
 
 /* All three abort when memory is out and return zeroed (xcalloc) or

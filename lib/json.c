@@ -396,7 +396,9 @@ static const char *pass_string(const char *at, const char *end)
 	}
 }
 
-static const char *pass_container(const char *at, const char *end)
+/* At the opening bracket; *deepest is raised to the levels seen. */
+static const char *pass_container(
+    const char *at, const char *end, unsigned *deepest)
 {
 	unsigned depth = 0;
 
@@ -408,7 +410,8 @@ static const char *pass_container(const char *at, const char *end)
 			continue;
 		case '{':
 		case '[':
-			depth++;
+			if (++depth > *deepest)
+				*deepest = depth;
 			break;
 		case '}':
 		case ']':
@@ -422,14 +425,26 @@ static const char *pass_container(const char *at, const char *end)
 	}
 }
 
+unsigned dn_json_depth(struct dn_json value)
+{
+	unsigned deepest = 0;
+
+	if (value.type == DN_JSON_OBJECT || value.type == DN_JSON_ARRAY)
+		(void)pass_container(
+		    value.raw.p, value.raw.p + value.raw.n, &deepest);
+	return deepest;
+}
+
 static const char *pass_value(const char *at, const char *end)
 {
+	unsigned deepest = 0;
+
 	switch (*at) {
 	case '"':
 		return pass_string(at, end);
 	case '{':
 	case '[':
-		return pass_container(at, end);
+		return pass_container(at, end, &deepest);
 	default:
 		while (at < end && *at != ',' && !is_space(*at))
 			at++;

@@ -59,14 +59,19 @@ void dn_json_iter_init(struct dn_json_iter *it, struct dn_json container);
 bool dn_json_next(
     struct dn_json_iter *it, struct dn_str *key, struct dn_json *value);
 
+/* How many levels of arrays and objects a validated value has; 0 for a scalar.
+ */
+DN_MUST_CHECK unsigned dn_json_depth(struct dn_json value);
+
 /* Whether a raw key spells `name` (also when it is written with escapes). */
 bool dn_json_key_is(struct dn_str raw_key, const char *name);
 /* The member of that name, or type DN_JSON_NONE. */
 struct dn_json dn_json_member(struct dn_json object, const char *name);
 
 /* True where the value is a string; *out borrows from the text when it has
- * no escape, else from scratch, which the caller keeps alive and releases.
- * A string with \u0000 in it gives a NUL byte inside. Lone surrogates are
+ * no escape, else from scratch, where it is appended: the caller keeps it
+ * alive, resets it and releases it. When it grows, earlier results in it move
+ * away. A string with \u0000 in it gives a NUL byte inside. Lone surrogates are
  * refused by dn_json_parse. */
 bool dn_json_string(
     struct dn_json value, struct dn_str *out, struct dn_buf *scratch);

@@ -230,6 +230,13 @@ static int check_shape(const struct dn_record_field_info *f,
 	return 0;
 }
 
+/* Fewer bytes than two a level cannot be too deep, which spares the look. */
+static bool too_deep(struct dn_json value)
+{
+	return value.raw.n > 2 * DN_RECORD_DEPTH_MAX &&
+	       dn_json_depth(value) > DN_RECORD_DEPTH_MAX;
+}
+
 static int set_object(struct dn_record *r, const struct dn_record_field_info *f,
     struct dn_json value, struct dn_err *err)
 {
@@ -237,6 +244,8 @@ static int set_object(struct dn_record *r, const struct dn_record_field_info *f,
 
 	if (value.type != DN_JSON_OBJECT)
 		return wrong(err, f, "is no object");
+	if (too_deep(value))
+		return wrong(err, f, "is nested too deeply");
 	if (f->kind == DN_IS_REF)
 		rc = check_shape(
 		    f, value, ref_shape, DN_ARRAY_LEN(ref_shape), err);
@@ -296,6 +305,8 @@ static int set_field(struct dn_record *r, const struct dn_record_field_info *f,
 		return 1;
 	switch (f->kind) {
 	case DN_IS_ANY:
+		if (too_deep(value))
+			return wrong(err, f, "is nested too deeply");
 		*dn_record_text_at(r, f) = value.raw;
 		return 1;
 	case DN_IS_OBJECT:

@@ -20,9 +20,12 @@
 #include "json.h"
 
 enum {
-	DN_RECORD_ID_MAX = 128,     /* request_id, key, schema, status */
-	DN_RECORD_TAGS_MAX = 32,    /* members of tags */
-	DN_RECORD_TAGS_BYTES = 4096 /* all of tags, as JSON text */
+	DN_RECORD_ID_MAX = 128,      /* request_id, key, schema, status */
+	DN_RECORD_TAGS_MAX = 32,     /* members of tags */
+	DN_RECORD_TAGS_BYTES = 4096, /* all of tags, as JSON text */
+	/* Levels in data, ref, info, ...: the commands and replies around
+	 * them need the rest of DN_JSON_DEPTH_MAX. */
+	DN_RECORD_DEPTH_MAX = 56
 };
 
 struct dn_record {
