@@ -182,8 +182,9 @@ void dn_client_resume(struct dn_client *client);
 
 /* The server's wall clock minus ours, estimated from `samples` round trips of
  * `ready`, one after the other (NTP's way: the shortest round trip counts,
- * half of it is the error). fn gets ok false when the connection went or has
- * a token (which may not call `ready`). One at a time a client. */
+ * half of it is the error). fn gets ok false when the connection went or
+ * the server refused. -ENOTSUP with a token (which may not call `ready`). One
+ * at a time a client. */
 typedef void dn_client_clock_fn(
     void *arg, bool ok, int64_t offset_us, int64_t error_us);
 DN_MUST_CHECK int dn_client_clock(struct dn_client *client, unsigned samples,
