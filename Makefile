@@ -27,7 +27,8 @@ WARN     := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes \
             -Wmissing-prototypes -Wwrite-strings -Wvla \
             $(if $(CI)$(WERROR),-Werror)
 CFLAGS   ?=
-ALL_CFLAGS := -std=gnu11 -D_GNU_SOURCE $(CFLAGS_$(V)) $(WARN) -MMD -MP -Ilib $(PC) $(CFLAGS)
+LANG_C   := -std=gnu11 -D_GNU_SOURCE -Ilib $(PC)
+ALL_CFLAGS := $(LANG_C) $(CFLAGS_$(V)) $(WARN) -MMD -MP $(CFLAGS)
 
 OUT  := build/$(V)
 BIN  := $(if $(filter release,$(V)),build/bin,$(OUT)/bin)
@@ -103,7 +104,7 @@ fmt-check: ## fails where fmt would change something
 
 tidy: ## clang-tidy over lib and cmd (.clang-tidy)
 	@tests/lib/deps.sh build tidy
-	clang-tidy --quiet $(LIB_SRC) $(CMD_SRC) -- -std=gnu11 -D_GNU_SOURCE -Ilib $(PC)
+	clang-tidy --quiet $(LIB_SRC) $(CMD_SRC) -- $(LANG_C)
 
 completions: all ## rewrites completions/ from the option tables
 	for p in $(PROGRAMS); do \
