@@ -26,7 +26,6 @@ LIBS     := -Wl,--as-needed $(shell pkg-config --libs $(PKGS) 2>/dev/null) \
 WARN     := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes \
             -Wmissing-prototypes -Wwrite-strings -Wvla \
             $(if $(CI)$(WERROR),-Werror)
-CFLAGS   ?=
 LANG_C   := -std=gnu11 -D_GNU_SOURCE -Ilib $(PC)
 ALL_CFLAGS := $(LANG_C) $(CFLAGS_$(V)) $(WARN) -MMD -MP $(CFLAGS)
 
