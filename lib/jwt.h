@@ -70,16 +70,16 @@ struct dn_jwt_claims {
 	int64_t exp;           /* s */
 	int64_t nbf;
 	int64_t iat;
-	int64_t expire_at;        /* of the connection; 0: never */
-	struct dn_str aud;        /* raw string, or array of strings */
-	struct dn_str info;       /* raw; of b64info where that is set */
-	struct dn_str channels;   /* raw array of strings */
-	struct dn_str subs;       /* raw object of objects */
-	struct dn_str meta;       /* raw object */
-	struct dn_str override;   /* raw object, of a subscription token */
-	struct dn_str data;       /* raw; of b64data where that is set */
-	struct dn_buf text;       /* the decoded payload */
-	struct dn_buf strings[8]; /* what had escapes, or was base64 */
+	int64_t expire_at;         /* of the connection; 0: never */
+	struct dn_str aud;         /* raw string, or array of strings */
+	struct dn_str info;        /* raw; of b64info where that is set */
+	struct dn_str channels;    /* raw array of strings */
+	struct dn_str subs;        /* raw object of objects */
+	struct dn_str meta;        /* raw object */
+	struct dn_str override;    /* raw object, of a subscription token */
+	struct dn_str data;        /* raw; of b64data where that is set */
+	struct dn_buf text;        /* the decoded payload */
+	struct dn_buf strings[10]; /* what had escapes, or was base64 */
 	size_t strings_n;
 };
 
