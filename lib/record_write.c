@@ -2,8 +2,8 @@
 /*
  * How it works: both forms walk the table of fields in its order and write
  * what is set. For people that is one object; on the wire the payload is
- * `data` and the other fields are tags beside the user's own, which are copied
- * as they stand.
+ * `data` and the other fields are tags beside the user's own, whose values
+ * are copied as they stand.
  *
  * How it fails: it does not; what is written was checked when it was read.
  */
@@ -104,31 +104,35 @@ void dn_record_write(struct dn_buf *b, const struct dn_record *r)
 	dn_buf_byte(b, '}');
 }
 
-/* A JSON object's text between its braces, trimmed. */
-static struct dn_str inside(struct dn_str raw)
+/* The user's own tags, without the white space between them. */
+static void write_own_tags(
+    struct dn_buf *b, const struct dn_record *r, char *before)
 {
-	const char *at = raw.p + 1, *end = raw.p + raw.n - 1;
+	struct dn_json own = {DN_JSON_OBJECT, r->tags}, value;
+	struct dn_json_iter it;
+	struct dn_str key;
 
-	while (at < end && strchr(" \t\r\n", *at) != NULL)
-		at++;
-	while (at < end && strchr(" \t\r\n", end[-1]) != NULL)
-		end--;
-	return (struct dn_str){at, (size_t)(end - at)};
+	if (r->tags.n == 0)
+		return;
+	dn_json_iter_init(&it, own);
+	while (dn_json_next(&it, &key, &value)) {
+		dn_buf_byte(b, *before);
+		*before = ',';
+		dn_buf_byte(b, '"');
+		dn_buf_str(b, key);
+		dn_buf_lit(b, "\":");
+		dn_buf_str(b, value.raw);
+	}
 }
 
+/* Adds the member `tags`, or nothing where none is set. */
 static void write_tags(struct dn_buf *b, const struct dn_record *r)
 {
-	struct dn_str own = {NULL, 0};
+	size_t i, from = b->n;
 	char before = '{';
-	size_t i;
 
-	if (r->tags.n > 0)
-		own = inside(r->tags);
-	if (own.n > 0) {
-		dn_buf_byte(b, before);
-		dn_buf_json_raw(b, own);
-		before = ',';
-	}
+	dn_buf_lit(b, ",\"tags\":");
+	write_own_tags(b, r, &before);
 	for (i = 0; i < dn_record_fields_n; i++) {
 		const struct dn_record_field_info *f = &dn_record_fields[i];
 
@@ -143,20 +147,10 @@ static void write_tags(struct dn_buf *b, const struct dn_record *r)
 		dn_buf_i64(b, *dn_record_number_at(r, f));
 		dn_buf_byte(b, '"');
 	}
-	dn_buf_byte(b, '}');
-}
-
-static bool has_tags(const struct dn_record *r)
-{
-	size_t i;
-
-	if (r->tags.n > 0 && inside(r->tags).n > 0)
-		return true;
-	for (i = 0; i < dn_record_fields_n; i++)
-		if ((dn_record_fields[i].places & DN_AS_TAG) != 0 &&
-		    is_set(r, &dn_record_fields[i]))
-			return true;
-	return false;
+	if (before == '{')
+		b->n = from;
+	else
+		dn_buf_byte(b, '}');
 }
 
 void dn_record_write_pub(struct dn_buf *b, const struct dn_record *r)
@@ -174,9 +168,6 @@ void dn_record_write_pub(struct dn_buf *b, const struct dn_record *r)
 		dn_buf_lit(b, ",\"offset\":");
 		dn_buf_u64(b, r->offset);
 	}
-	if (has_tags(r)) {
-		dn_buf_lit(b, ",\"tags\":");
-		write_tags(b, r);
-	}
+	write_tags(b, r);
 	dn_buf_byte(b, '}');
 }

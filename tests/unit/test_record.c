@@ -312,8 +312,8 @@ static void test_wire(void)
 		"\"data\":1,\"tags\":{ \"b\" : \"\\u00e9\" },\"offset\":9,"
 		"\"info\":{\"user\":\"u\"}}",
 	    "{\"data\":1,\"info\":{\"user\":\"u\"},\"offset\":9,"
-	    "\"tags\":{\"b\" : \"\\u00e9\"}}",
-	    "{\"channel\":\"a\",\"data\":1,\"tags\":{\"b\" : \"\\u00e9\"},"
+	    "\"tags\":{\"b\":\"\\u00e9\"}}",
+	    "{\"channel\":\"a\",\"data\":1,\"tags\":{\"b\":\"\\u00e9\"},"
 	    "\"offset\":9,\"info\":{\"user\":\"u\"}}");
 	wire_is("{" C
 		"\"ref\":{\"url\":\"s3://b/k\"},\"request_id\":\"r\\u0031\","
