@@ -312,7 +312,7 @@ static struct dn_ws_event control_event(
 
 static struct dn_ws_event message_event(bool binary, struct dn_str payload)
 {
-	if (!binary && !dn_utf8_valid(payload))
+	if (!binary && payload.n > 0 && !dn_utf8_valid(payload))
 		return bad(CODE_BAD_TEXT, "text is not UTF-8");
 	return (struct dn_ws_event){
 	    .kind = DN_WS_MESSAGE, .binary = binary, .payload = payload};
