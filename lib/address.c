@@ -118,22 +118,20 @@ static int parse_host(
 int dn_address_parse(
     struct dn_str text, struct dn_address *a, struct dn_err *err)
 {
-	const char *colon;
 	struct dn_str digits;
+	size_t colon = text.n;
 	int rc;
 
 	*a = (struct dn_address){0};
 	if (text.n >= 5 && memcmp(text.p, "unix:", 5) == 0)
 		return parse_unix(text, a, err);
-	colon = text.p + text.n;
-	while (colon > text.p && colon[-1] != ':')
+	while (colon > 0 && text.p[colon - 1] != ':')
 		colon--;
-	if (colon-- == text.p)
+	if (colon == 0)
 		return fail(
 		    err, text, "is not HOST:PORT, [V6]:PORT or unix:PATH");
-	a->host = (struct dn_str){text.p, (size_t)(colon - text.p)};
-	digits.p = colon + 1;
-	digits.n = text.n - a->host.n - 1;
+	a->host = (struct dn_str){text.p, colon - 1};
+	digits = (struct dn_str){text.p + colon, text.n - colon};
 	rc = parse_host(text, a, err);
 	if (rc == 0)
 		rc = parse_port(text, digits, a, err);

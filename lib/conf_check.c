@@ -142,6 +142,14 @@ static void check_ns(struct dn_conf_reader *r, const struct dn_conf_ns *ns)
 	dn_conf_leave(r, mark);
 }
 
+/* One that was not read is noted already. */
+static bool is_unset(struct dn_str digest)
+{
+	static const char zero[32];
+
+	return dn_str_eq(digest, (struct dn_str){zero, sizeof(zero)});
+}
+
 /* Whose key a request carries must be one tenant's. */
 static void check_keys(
     struct dn_conf_reader *r, const struct dn_conf_tenant *tenant)
@@ -154,6 +162,8 @@ static void check_keys(
 		struct dn_str digest = {
 		    (const char *)key->sha256, sizeof(key->sha256)};
 
+		if (is_unset(digest))
+			continue;
 		index = dn_conf_enter_index(r, i);
 		if (dn_map_get(seen, digest) != NULL)
 			dn_conf_wrong(r, "this key is there twice");

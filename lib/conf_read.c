@@ -151,19 +151,21 @@ json_t *dn_conf_show_tls(const void *base)
 	return NULL;
 }
 
-/* "--listen" and "--log", which replace what the file says. */
+/* "--listen" and "--log", which replace what the file says. A socket's path
+ * stays as it was given: it is what --ready-fd prints. */
 static void apply_flags(
     struct dn_conf_reader *r, const struct dn_conf_flags *flags)
 {
 	char *here = getcwd(NULL, 0); /* NULL: names stay as they are */
 	size_t mark;
 
-	r->folder = here;
+	r->folder = NULL;
 	if (flags->listen_n > 0) {
 		mark = dn_conf_enter(r, "--listen");
 		dn_conf_listen_flags(r, flags->listen, flags->listen_n);
 		dn_conf_leave(r, mark);
 	}
+	r->folder = here;
 	if (flags->log != NULL)
 		dn_conf_log_set(r, flags->log);
 	r->folder = NULL;
