@@ -2,10 +2,12 @@
 /*
  * How it works: head and payload lie in one allocation behind the count, so
  * that a queue of many connections costs a pointer each and a gathered write
- * one iovec each. The count starts at 1; the last unref frees.
+ * one iovec each. The count starts at 1; the last unref frees. An open frame
+ * leaves the longest head's room in front, so that its payload need not move
+ * when the length is known.
  *
- * Failures: out of memory aborts; a payload over the limit and a frame used
- * after its last unref are bugs.
+ * Failures: out of memory aborts; a payload over the limit, an append without
+ * room, a frame sealed twice or used after its last unref are bugs.
  */
 #include "frame.h"
 
@@ -76,7 +78,8 @@ struct dn_frame *dn_frame_begin(struct dn_str payload, uint32_t room)
 	f->start = DN_FRAME_HEAD_MAX;
 	f->end = (uint32_t)(DN_FRAME_HEAD_MAX + payload.n);
 	f->room = room;
-	memcpy(f->bytes + f->start, payload.p, payload.n);
+	if (payload.n > 0)
+		memcpy(f->bytes + f->start, payload.p, payload.n);
 	return f;
 }
 
@@ -84,6 +87,8 @@ void dn_frame_append(struct dn_frame *f, const void *p, size_t n)
 {
 	DN_CHECK(f, FRAME_MAGIC);
 	DN_ASSERT(n <= f->room);
+	if (n == 0)
+		return;
 	memcpy(f->bytes + f->end, p, n);
 	f->end += (uint32_t)n;
 	f->room -= (uint32_t)n;
@@ -92,9 +97,11 @@ void dn_frame_append(struct dn_frame *f, const void *p, size_t n)
 void dn_frame_seal_ws(struct dn_frame *f, enum dn_ws_opcode opcode)
 {
 	char head[DN_FRAME_HEAD_MAX];
-	size_t size = dn_frame_head(head, opcode, f->end - f->start);
+	size_t size;
 
+	DN_CHECK(f, FRAME_MAGIC);
 	DN_ASSERT(f->start == DN_FRAME_HEAD_MAX);
+	size = dn_frame_head(head, opcode, f->end - f->start);
 	f->start -= (uint32_t)size;
 	memcpy(f->bytes + f->start, head, size);
 	f->room = 0;
@@ -105,8 +112,8 @@ struct dn_str dn_frame_payload(const struct dn_frame *f)
 	unsigned n7 = (unsigned char)f->bytes[f->start + 1];
 	uint32_t head = n7 < 126 ? 2 : n7 == 126 ? 4 : 10;
 
-	return (struct dn_str){f->bytes + f->start + head,
-	    f->end - f->start - head};
+	return (struct dn_str){
+	    f->bytes + f->start + head, f->end - f->start - head};
 }
 
 struct dn_frame *dn_frame_raw(struct dn_str bytes)

@@ -4,7 +4,8 @@
  *
  * A frame is a server-to-client WebSocket frame (header included, unmasked,
  * so its bytes are the same for everybody) or any other run of bytes (an
- * HTTP response). It never changes once it is made.
+ * HTTP response). Once made, or once
+ * sealed where it was begun, it never changes.
  *
  * Ownership: reference-counted; whoever keeps one holds a reference.
  * Limits: payload length is the caller's to check; over
@@ -56,7 +57,7 @@ DN_MUST_CHECK struct dn_frame *dn_frame_begin(
 void dn_frame_append(struct dn_frame *f, const void *p, size_t n);
 /* Puts the WebSocket head in front; from now on it is immutable. */
 void dn_frame_seal_ws(struct dn_frame *f, enum dn_ws_opcode opcode);
-/* The payload of a sealed frame, without its head. */
+/* The payload of a WebSocket frame, without its head. */
 struct dn_str dn_frame_payload(const struct dn_frame *f);
 /* Bytes as they are. */
 DN_MUST_CHECK struct dn_frame *dn_frame_raw(struct dn_str bytes);

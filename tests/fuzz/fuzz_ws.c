@@ -46,7 +46,8 @@ static void note(struct run *run, const struct dn_ws_event *ev)
 	add(&run->events, ev->binary, ev->payload);
 	if (ev->kind == DN_WS_MESSAGE) {
 		DN_ASSERT(ev->payload.n <= MESSAGE_MAX);
-		DN_ASSERT(ev->binary || dn_utf8_valid(ev->payload));
+		DN_ASSERT(ev->binary || ev->payload.n == 0 ||
+			  dn_utf8_valid(ev->payload));
 		add(&run->messages, ev->binary, ev->payload);
 	}
 	run->bad = ev->kind == DN_WS_BAD;

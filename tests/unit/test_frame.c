@@ -61,6 +61,37 @@ static void test_raw(void)
 	OK(f == NULL, "unref of nothing does nothing");
 }
 
+static void check_begun(size_t n, size_t more)
+{
+	char *bytes = malloc(n + more + 1);
+	struct dn_frame *whole, *f;
+	char name[64];
+
+	memset(bytes, 'y', n + more);
+	whole = dn_frame_ws(DN_WS_TEXT, (struct dn_str){bytes, n + more});
+	f = dn_frame_begin((struct dn_str){bytes, n}, 40);
+	dn_frame_append(f, bytes, more);
+	dn_frame_append(f, NULL, 0);
+	dn_frame_seal_ws(f, DN_WS_TEXT);
+	snprintf(name, sizeof(name), "begun with %zu, %zu appended", n, more);
+	OK(dn_str_eq(dn_frame_bytes(f), dn_frame_bytes(whole)), name);
+	OK(dn_str_eq(dn_frame_payload(f), (struct dn_str){bytes, n + more}),
+	    "its payload");
+	dn_frame_unref(&f);
+	dn_frame_unref(&whole);
+	free(bytes);
+}
+
+static void test_begun(void)
+{
+	check_begun(0, 0);
+	check_begun(0, 40);
+	check_begun(100, 25);
+	check_begun(100, 26);
+	check_begun(65500, 35);
+	check_begun(65500, 36);
+}
+
 enum { TURNS = 20000 };
 
 static void *hold_and_let_go(void *data)
@@ -93,6 +124,7 @@ int main(void)
 	test_heads();
 	test_close();
 	test_raw();
+	test_begun();
 	test_threads();
 	return tap_done();
 }
