@@ -4,8 +4,7 @@
  *
  * A frame is a server-to-client WebSocket frame (header included, unmasked,
  * so its bytes are the same for everybody) or any other run of bytes (an
- * HTTP response). Once made, or once
- * sealed where it was begun, it never changes.
+ * HTTP response). Once made, or sealed where it was begun, it never changes.
  *
  * Ownership: reference-counted; whoever keeps one holds a reference.
  * Limits: payload length is the caller's to check; over
