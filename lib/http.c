@@ -302,19 +302,21 @@ static void take_line(struct dn_http *h, struct dn_str line)
 	h->line = h->head.n;
 }
 
-/* Moves bytes up to a line's end into the head. */
+/* Moves bytes up to a line's end into the head. What fits is judged before
+ * the length is, so that the answer does not depend on how the bytes came. */
 static void feed_line(struct dn_http *h, struct dn_str *in)
 {
 	const char *lf = memchr(in->p, '\n', in->n);
 	size_t n = lf ? (size_t)(lf - in->p) + 1 : in->n;
+	size_t room = DN_HTTP_HEAD_MAX - h->head.n;
 	struct dn_str line;
 
-	if (n > DN_HTTP_HEAD_MAX - h->head.n) {
-		refuse(h, h->lines == 0 ? 414 : 431, "head is too long");
+	if (!dn_http_line_bytes((struct dn_str){in->p, n < room ? n : room})) {
+		refuse(h, 400, "control byte in the head");
 		return;
 	}
-	if (!dn_http_line_bytes((struct dn_str){in->p, n})) {
-		refuse(h, 400, "control byte in the head");
+	if (n > room) {
+		refuse(h, h->lines == 0 ? 414 : 431, "head is too long");
 		return;
 	}
 	dn_buf_add(&h->head, in->p, n);

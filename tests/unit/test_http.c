@@ -360,6 +360,9 @@ static void test_head_limits(void)
 		dn_buf_byte(&text, 'a');
 	check_bytes(dn_buf_view(&text), "414 head is too long\n",
 	    "a long request line");
+	text.p[100] = '\x01';
+	check_bytes(dn_buf_view(&text), "400 control byte in the head\n",
+	    "a long request line with a control byte");
 	text.n = 0;
 	dn_buf_lit(&text, "GET / HTTP/1.1\r\nHost: h\r\nX: ");
 	while (text.n < DN_HTTP_HEAD_MAX - 4)
