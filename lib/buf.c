@@ -177,7 +177,7 @@ void dn_buf_json_str(struct dn_buf *b, struct dn_str s)
 		run = 1;
 		if ((unsigned char)*at < 0x80) {
 			add_escape(b, (unsigned char)*at);
-		} else if ((run = dn_utf8_seq(at, left)) > 0) {
+		} else if ((run = dn_utf8_run(at, left)) > 0) {
 			dn_buf_add(b, at, run);
 		} else {
 			dn_buf_lit(b, "\xef\xbf\xbd");

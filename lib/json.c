@@ -144,41 +144,49 @@ static bool scan_string(struct scan *s)
 		}
 		if ((unsigned char)*s->at < 0x20)
 			return bad(s, "control byte in a string");
-		n = dn_utf8_seq(s->at, (size_t)(s->end - s->at));
+		n = dn_utf8_run(s->at, (size_t)(s->end - s->at));
 		if (n == 0)
 			return bad(s, "not UTF-8");
 		s->at += n;
 	}
 }
 
+/* Goes behind the digits at the cursor; false where there is none. */
 static bool scan_digits(struct scan *s)
 {
-	if (s->at == s->end || !is_digit(*s->at))
+	/* A local cursor: the bytes might alias the struct otherwise. */
+	const char *at = s->at, *end = s->end;
+
+	if (at == end || !is_digit(*at))
 		return bad(s, "digit expected");
-	while (s->at < s->end && is_digit(*s->at))
-		s->at++;
+	do
+		at++;
+	while (at < end && is_digit(*at));
+	s->at = at;
 	return true;
 }
 
 static bool scan_number(struct scan *s)
 {
+	const char *end = s->end;
+
 	if (*s->at == '-')
 		s->at++;
-	if (s->at < s->end && *s->at == '0') {
+	if (s->at < end && *s->at == '0') {
 		s->at++;
-		if (s->at < s->end && is_digit(*s->at))
+		if (s->at < end && is_digit(*s->at))
 			return bad(s, "leading zero");
 	} else if (!scan_digits(s)) {
 		return false;
 	}
-	if (s->at < s->end && *s->at == '.') {
+	if (s->at < end && *s->at == '.') {
 		s->at++;
 		if (!scan_digits(s))
 			return false;
 	}
-	if (s->at < s->end && (*s->at | 0x20) == 'e') {
+	if (s->at < end && (*s->at | 0x20) == 'e') {
 		s->at++;
-		if (s->at < s->end && (*s->at == '+' || *s->at == '-'))
+		if (s->at < end && (*s->at == '+' || *s->at == '-'))
 			s->at++;
 		return scan_digits(s);
 	}
@@ -396,6 +404,25 @@ static const char *pass_string(const char *at, const char *end)
 	}
 }
 
+/* To the next quote or bracket of a validated container. */
+static const char *next_mark(const char *at, const char *end)
+{
+	while (end - at >= 8) {
+		uint64_t w = dn_load8(at);
+		/* '[' and '{', ']' and '}' differ in this bit alone. */
+		uint64_t folded = w | DN_ONES * 0x20;
+
+		w = dn_bytes_equal(w, '"') | dn_bytes_equal(folded, '{') |
+		    dn_bytes_equal(folded, '}');
+		if (w != 0)
+			return at + dn_first_marked(w);
+		at += 8;
+	}
+	while (at < end && strchr("\"{}[]", *at) == NULL)
+		at++;
+	return at;
+}
+
 /* At the opening bracket; *deepest is raised to the levels seen. */
 static const char *pass_container(
     const char *at, const char *end, unsigned *deepest)
@@ -403,6 +430,7 @@ static const char *pass_container(
 	unsigned depth = 0;
 
 	for (;;) {
+		at = next_mark(at, end);
 		DN_ASSERT(at < end);
 		switch (*at) {
 		case '"':
@@ -663,16 +691,15 @@ bool dn_utf8_valid(struct dn_str s)
 		size_t n;
 
 		while (end - at >= 8) {
-			uint64_t w;
-
-			memcpy(&w, at, sizeof(w));
-			if ((w & DN_HIGHS) != 0)
+			if ((dn_load8(at) & DN_HIGHS) != 0)
 				break;
 			at += 8;
 		}
+		while (at < end && (unsigned char)*at < 0x80)
+			at++;
 		if (at == end)
 			break;
-		n = dn_utf8_seq(at, (size_t)(end - at));
+		n = dn_utf8_run(at, (size_t)(end - at));
 		if (n == 0)
 			return false;
 		at += n;

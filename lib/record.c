@@ -75,19 +75,58 @@ static const struct shape delivery_shape[] = {
     {"lease_ms", DN_JSON_NUMBER, false},
 };
 
-static const struct dn_record_field_info *find(
+/* Chains of fields by length and last byte of the name, filled before main();
+ * entries count from 1. */
+static uint8_t chain_first[32], chain_next[DN_ARRAY_LEN(dn_record_fields)];
+
+static size_t chain_of(struct dn_str name)
+{
+	return (name.n + (unsigned char)name.p[name.n - 1]) % 32;
+}
+
+__attribute__((constructor)) static void fill_chains(void)
+{
+	size_t i;
+
+	for (i = 0; i < dn_record_fields_n; i++) {
+		uint8_t *first =
+		    &chain_first[chain_of(dn_record_fields[i].name)];
+
+		chain_next[i] = *first;
+		*first = (uint8_t)(i + 1);
+	}
+}
+
+static const struct dn_record_field_info *find_escaped(
     struct dn_str raw_key, unsigned place)
 {
-	bool escaped = memchr(raw_key.p, '\\', raw_key.n) != NULL;
 	size_t i;
 
 	for (i = 0; i < dn_record_fields_n; i++) {
 		const struct dn_record_field_info *f = &dn_record_fields[i];
 
-		if ((f->places & place) == 0)
-			continue;
-		if (escaped ? dn_json_key_is(raw_key, f->name.p)
-			    : dn_str_eq(raw_key, f->name))
+		if ((f->places & place) != 0 &&
+		    dn_json_key_is(raw_key, f->name.p))
+			return f;
+	}
+	return NULL;
+}
+
+static const struct dn_record_field_info *find(
+    struct dn_str raw_key, unsigned place)
+{
+	size_t at;
+
+	if (raw_key.n == 0)
+		return NULL;
+	if (memchr(raw_key.p, '\\', raw_key.n) != NULL)
+		return find_escaped(raw_key, place);
+	for (at = chain_first[chain_of(raw_key)]; at > 0;
+	     at = chain_next[at - 1]) {
+		const struct dn_record_field_info *f =
+		    &dn_record_fields[at - 1];
+
+		if ((f->places & place) != 0 && dn_str_eq(raw_key, f->name))
 			return f;
 	}
 	return NULL;
