@@ -36,6 +36,9 @@ struct dn_json {
 			      their quotes */
 };
 
+/* The type of a valid value, by its first byte. */
+enum dn_json_type dn_json_type_of(char first);
+
 /* Validates the whole text as exactly one value (white space around it is
  * fine). Strings must be valid UTF-8 without raw control bytes; duplicate
  * keys are let through (the last one wins with the readers below). */

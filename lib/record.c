@@ -8,17 +8,16 @@
  * Strings with escapes are decoded into the scratch, which may move when it
  * grows; the slices that point into it are moved along.
  *
- * How it fails: the first field that is wrong is named with the reason. A
- * null counts as "not there" in every field but data, because that is what
- * jq's object construction and other languages' encoders make of a missing
- * one.
+ * How it fails: the first field that is wrong (record_check has the rules) is
+ * named with the reason. A null counts as "not there" in every field but data,
+ * because that is what jq's object construction and other languages' encoders
+ * make of a missing one.
  */
 #include "record.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
-#include "channel.h"
 #include "record_fields.h"
 
 #define FIELD(name, kind, places) \
@@ -53,27 +52,6 @@ const struct dn_record_field_info dn_record_fields[] = {
 };
 
 const size_t dn_record_fields_n = DN_ARRAY_LEN(dn_record_fields);
-
-/* What is known of the members of ref and delivery; others may be there. */
-struct shape {
-	const char *name;
-	enum dn_json_type type;
-	bool required;
-};
-
-static const struct shape ref_shape[] = {
-    {"url", DN_JSON_STRING, true},
-    {"size", DN_JSON_NUMBER, false},
-    {"sha256", DN_JSON_STRING, false},
-    {"type", DN_JSON_STRING, false},
-};
-
-static const struct shape delivery_shape[] = {
-    {"id", DN_JSON_STRING, true},
-    {"group", DN_JSON_STRING, false},
-    {"attempt", DN_JSON_NUMBER, false},
-    {"lease_ms", DN_JSON_NUMBER, false},
-};
 
 /* Chains of fields by length and last byte of the name, filled before main();
  * entries count from 1. */
@@ -112,7 +90,7 @@ static const struct dn_record_field_info *find_escaped(
 	return NULL;
 }
 
-static const struct dn_record_field_info *find(
+const struct dn_record_field_info *dn_record_find(
     struct dn_str raw_key, unsigned place)
 {
 	size_t at;
@@ -170,127 +148,22 @@ static void scratch_room(struct dn_record *r, size_t n)
 	*b = grown;
 }
 
-static int wrong(
-    struct dn_err *err, const struct dn_record_field_info *f, const char *why)
-{
-	return dn_err_set(err, -EINVAL, "%s: %s", f->name.p, why);
-}
-
-static const char *word_fault(struct dn_str s)
-{
-	size_t i;
-
-	if (s.n > DN_RECORD_ID_MAX)
-		return "longer than 128 bytes";
-	for (i = 0; i < s.n; i++)
-		if ((unsigned char)s.p[i] < 0x20 || s.p[i] == 0x7f)
-			return "has a control character";
-	return NULL;
-}
-
-static const char *schema_fault(struct dn_str s)
-{
-	size_t digits = 0;
-
-	if (s.n == 0)
-		return NULL;
-	while (digits < s.n && s.p[s.n - 1 - digits] >= '0' &&
-	       s.p[s.n - 1 - digits] <= '9')
-		digits++;
-	if (digits == 0 || digits > 9 || s.n - digits < 2 ||
-	    s.p[s.n - 1 - digits] != '/')
-		return "is not of the form name/N";
-	return word_fault(s);
-}
-
-static bool is_base64(char c)
-{
-	return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
-	       (c >= '0' && c <= '9') || c == '+' || c == '/';
-}
-
-static const char *base64_fault(struct dn_str s)
-{
-	size_t i, n = s.n;
-
-	if (n % 4 != 0)
-		return "is not base64 (its length is no multiple of 4)";
-	if (n > 0 && s.p[n - 1] == '=')
-		n -= s.p[n - 2] == '=' ? 2 : 1;
-	for (i = 0; i < n; i++)
-		if (!is_base64(s.p[i]))
-			return "is not base64";
-	return NULL;
-}
-
 static int set_text(struct dn_record *r, const struct dn_record_field_info *f,
     struct dn_str text, struct dn_err *err)
 {
-	const char *fault = NULL;
+	int rc = dn_record_check_text(f, text, err);
 
-	if (f->kind == DN_IS_WORD)
-		fault = word_fault(text);
-	else if (f->kind == DN_IS_SCHEMA)
-		fault = schema_fault(text);
-	else if (f->kind == DN_IS_BASE64)
-		fault = base64_fault(text);
-	if (fault != NULL)
-		return wrong(err, f, fault);
+	if (rc != 0)
+		return rc;
 	*dn_record_text_at(r, f) = text;
 	return 1;
 }
 
-static int check_shape(const struct dn_record_field_info *f,
-    struct dn_json object, const struct shape *shape, size_t n,
-    struct dn_err *err)
-{
-	size_t i;
-
-	for (i = 0; i < n; i++) {
-		struct dn_json v = dn_json_member(object, shape[i].name);
-		uint64_t number;
-
-		if (v.type == DN_JSON_NONE || v.type == DN_JSON_NULL) {
-			if (!shape[i].required)
-				continue;
-			return dn_err_set(err, -EINVAL, "%s.%s: is missing",
-			    f->name.p, shape[i].name);
-		}
-		if (v.type != shape[i].type)
-			return dn_err_set(err, -EINVAL, "%s.%s: is no %s",
-			    f->name.p, shape[i].name,
-			    shape[i].type == DN_JSON_STRING ? "string"
-							    : "number");
-		if (v.type == DN_JSON_NUMBER && !dn_json_u64(v, &number))
-			return dn_err_set(err, -EINVAL,
-			    "%s.%s: is no integer >= 0", f->name.p,
-			    shape[i].name);
-	}
-	return 0;
-}
-
-/* Fewer bytes than two a level cannot be too deep, which spares the look. */
-static bool too_deep(struct dn_json value)
-{
-	return value.raw.n > 2 * DN_RECORD_DEPTH_MAX &&
-	       dn_json_depth(value) > DN_RECORD_DEPTH_MAX;
-}
-
-static int set_object(struct dn_record *r, const struct dn_record_field_info *f,
+static int set_raw(struct dn_record *r, const struct dn_record_field_info *f,
     struct dn_json value, struct dn_err *err)
 {
-	int rc = 0;
+	int rc = dn_record_check_raw(f, value, err);
 
-	if (value.type != DN_JSON_OBJECT)
-		return wrong(err, f, "is no object");
-	if (too_deep(value))
-		return wrong(err, f, "is nested too deeply");
-	if (f->kind == DN_IS_REF)
-		rc = check_shape(
-		    f, value, ref_shape, DN_ARRAY_LEN(ref_shape), err);
-	else if (f->kind == DN_IS_DELIVERY)
-		rc = check_shape(f, value, delivery_shape,
-		    DN_ARRAY_LEN(delivery_shape), err);
 	if (rc != 0)
 		return rc;
 	*dn_record_text_at(r, f) = value.raw;
@@ -303,7 +176,7 @@ static int set_number(struct dn_record *r, const struct dn_record_field_info *f,
 	int64_t v;
 
 	if (!dn_json_i64(value, &v) || v < 0)
-		return wrong(err, f, "is no integer >= 0");
+		return dn_record_wrong(err, f, "is no integer >= 0");
 	*dn_record_number_at(r, f) = v;
 	return 1;
 }
@@ -316,10 +189,11 @@ static int set_stamps(struct dn_record *r, const struct dn_record_field_info *f,
 	struct dn_str key;
 
 	if (value.type != DN_JSON_OBJECT)
-		return wrong(err, f, "is no object");
+		return dn_record_wrong(err, f, "is no object");
 	dn_json_iter_init(&it, value);
 	while (dn_json_next(&it, &key, &stamp)) {
-		const struct dn_record_field_info *g = find(key, DN_AS_STAMP);
+		const struct dn_record_field_info *g =
+		    dn_record_find(key, DN_AS_STAMP);
 
 		if (g == NULL)
 			return dn_err_set(err, -EINVAL,
@@ -344,19 +218,15 @@ static int set_field(struct dn_record *r, const struct dn_record_field_info *f,
 		return 1;
 	switch (f->kind) {
 	case DN_IS_ANY:
-		if (too_deep(value))
-			return wrong(err, f, "is nested too deeply");
-		*dn_record_text_at(r, f) = value.raw;
-		return 1;
 	case DN_IS_OBJECT:
 	case DN_IS_REF:
 	case DN_IS_DELIVERY:
-		return set_object(r, f, value, err);
+		return set_raw(r, f, value, err);
 	case DN_IS_NUMBER:
 		return set_number(r, f, value, err);
 	case DN_IS_OFFSET:
 		if (!dn_json_u64(value, &r->offset))
-			return wrong(err, f, "is no integer >= 0");
+			return dn_record_wrong(err, f, "is no integer >= 0");
 		r->has_offset = true;
 		return 1;
 	case DN_IS_STAMPS:
@@ -368,7 +238,7 @@ static int set_field(struct dn_record *r, const struct dn_record_field_info *f,
 		break;
 	}
 	if (value.type != DN_JSON_STRING)
-		return wrong(err, f, "is no string");
+		return dn_record_wrong(err, f, "is no string");
 	if (memchr(value.raw.p, '\\', value.raw.n) != NULL)
 		scratch_room(r, value.raw.n);
 	DN_ASSERT(dn_json_string(value, &text, &r->scratch));
@@ -378,7 +248,8 @@ static int set_field(struct dn_record *r, const struct dn_record_field_info *f,
 int dn_record_field(struct dn_record *r, struct dn_str raw_key,
     struct dn_json value, struct dn_err *err)
 {
-	const struct dn_record_field_info *f = find(raw_key, DN_AS_MEMBER);
+	const struct dn_record_field_info *f =
+	    dn_record_find(raw_key, DN_AS_MEMBER);
 
 	return f != NULL ? set_field(r, f, value, err) : 0;
 }
@@ -410,52 +281,6 @@ int dn_record_parse(struct dn_record *r, struct dn_str line, struct dn_err *err)
 	return 0;
 }
 
-static int check_tags(struct dn_str raw, struct dn_err *err)
-{
-	struct dn_json value = {DN_JSON_OBJECT, raw};
-	struct dn_json_iter it;
-	struct dn_str key;
-	size_t n = 0;
-
-	if (raw.n > DN_RECORD_TAGS_BYTES)
-		return dn_err_set(err, -EINVAL,
-		    "tags: %zu bytes, at most %d are allowed", raw.n,
-		    DN_RECORD_TAGS_BYTES);
-	dn_json_iter_init(&it, value);
-	while (dn_json_next(&it, &key, &value)) {
-		int shown = key.n < 64 ? (int)key.n : 64;
-
-		if (++n > DN_RECORD_TAGS_MAX)
-			return dn_err_set(err, -EINVAL,
-			    "tags: more than %d members", DN_RECORD_TAGS_MAX);
-		if (value.type != DN_JSON_STRING)
-			return dn_err_set(err, -EINVAL,
-			    "tags.%.*s: is no string", shown, key.p);
-		if (find(key, DN_AS_TAG) != NULL)
-			return dn_err_set(err, -EINVAL,
-			    "tags.%.*s: the name is reserved", shown, key.p);
-	}
-	return 0;
-}
-
-int dn_record_check(const struct dn_record *r, struct dn_err *err)
-{
-	int rc;
-
-	if (r->channel.p == NULL)
-		return dn_err_set(err, -EINVAL, "channel: is missing");
-	rc = dn_channel_check(r->channel, err);
-	if (rc != 0)
-		return rc;
-	if (r->data_b64.p != NULL && dn_record_has_data(r))
-		return dn_err_set(err, -EINVAL,
-		    "data_b64: stands beside data, only one may be there");
-	if (!dn_record_has_data(r) && r->data_b64.p == NULL && r->ref.n == 0)
-		return dn_err_set(err, -EINVAL,
-		    "data: is missing (nor is there data_b64 or ref)");
-	return r->tags.n > 0 ? check_tags(r->tags, err) : 0;
-}
-
 bool dn_record_terminal(const struct dn_record *r)
 {
 	return dn_str_is(r->status, "done") || dn_str_is(r->status, "failed") ||
@@ -483,7 +308,7 @@ static int set_from_text(struct dn_record *r,
 
 	if (f->kind == DN_IS_NUMBER) {
 		if (text.n == 0)
-			return wrong(err, f, "is no integer >= 0");
+			return dn_record_wrong(err, f, "is no integer >= 0");
 		return set_number(r, f, value, err);
 	}
 	if (f->kind != DN_IS_REF && f->kind != DN_IS_DELIVERY)
@@ -492,7 +317,7 @@ static int set_from_text(struct dn_record *r,
 		(void)dn_err_wrap(err, "%s", f->name.p);
 		return -EINVAL;
 	}
-	return set_object(r, f, value, err);
+	return set_raw(r, f, value, err);
 }
 
 static int take_tag(struct dn_record *r, const struct dn_record_field_info *f,
@@ -518,7 +343,7 @@ static void keep_user_tags(struct dn_record *r, struct dn_json tags)
 	from = r->scratch.n;
 	dn_json_iter_init(&it, tags);
 	while (dn_json_next(&it, &key, &value)) {
-		if (find(key, DN_AS_TAG) != NULL)
+		if (dn_record_find(key, DN_AS_TAG) != NULL)
 			continue;
 		dn_buf_byte(&r->scratch, r->scratch.n == from ? '{' : ',');
 		dn_buf_byte(&r->scratch, '"');
@@ -542,7 +367,8 @@ static int take_tags(
 		return dn_err_set(err, -EINVAL, "tags: is no object");
 	dn_json_iter_init(&it, tags);
 	while (dn_json_next(&it, &key, &value)) {
-		const struct dn_record_field_info *f = find(key, DN_AS_TAG);
+		const struct dn_record_field_info *f =
+		    dn_record_find(key, DN_AS_TAG);
 
 		if (value.type != DN_JSON_STRING)
 			return dn_err_set(

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * record_fields: the table of a record's fields, shared by the reader and the
- * writer of records and by nobody else.
+ * record_fields: the table of a record's fields, shared by the reader, the
+ * rules and the writer of records and by nobody else.
  *
  * Thread: any; the table is constant.
  */
@@ -40,6 +40,19 @@ struct dn_record_field_info {
 /* In the documented order. */
 extern const struct dn_record_field_info dn_record_fields[];
 extern const size_t dn_record_fields_n;
+
+/* The field of that raw key that may stand there, or NULL. */
+const struct dn_record_field_info *dn_record_find(
+    struct dn_str raw_key, unsigned place);
+
+/* -EINVAL with "FIELD: WHY". */
+int dn_record_wrong(
+    struct dn_err *err, const struct dn_record_field_info *f, const char *why);
+/* Whether a decoded string, or a raw value, may be set there. */
+DN_MUST_CHECK int dn_record_check_text(const struct dn_record_field_info *f,
+    struct dn_str text, struct dn_err *err);
+DN_MUST_CHECK int dn_record_check_raw(const struct dn_record_field_info *f,
+    struct dn_json value, struct dn_err *err);
 
 static inline struct dn_str *dn_record_text_at(
     const struct dn_record *r, const struct dn_record_field_info *f)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * text: the two byte tests that json and buf share: how far plain ASCII goes,
- * and how long one UTF-8 sequence is.
+ * text: the byte tests that json and buf share: how far plain ASCII goes, how
+ * long a UTF-8 sequence is, what a hex digit says.
  *
  * Thread: any.
  */
@@ -126,6 +126,57 @@ static inline size_t dn_utf8_run(const char *p, size_t n)
 		i += len;
 	} while (len > 0 && i < n);
 	return i;
+}
+
+static inline bool dn_is_space(char c)
+{
+	return c == ' ' || c == '\n' || c == '\t' || c == '\r';
+}
+
+static inline bool dn_is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+static inline const char *dn_skip_space(const char *at, const char *end)
+{
+	while (at < end && dn_is_space(*at))
+		at++;
+	return at;
+}
+
+static inline int dn_hex_value(char c)
+{
+	if (dn_is_digit(c))
+		return c - '0';
+	c = (char)(c | 0x20);
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* The four hex digits at p as a number, or -1. */
+static inline int32_t dn_hex4(const char *p)
+{
+	int32_t v = 0;
+	int i;
+
+	for (i = 0; i < 4; i++) {
+		int digit = dn_hex_value(p[i]);
+
+		if (digit < 0)
+			return -1;
+		v = v * 16 + digit;
+	}
+	return v;
+}
+
+static inline bool dn_is_high(int32_t unit)
+{
+	return unit >= 0xd800 && unit <= 0xdbff;
+}
+
+static inline bool dn_is_low(int32_t unit)
+{
+	return unit >= 0xdc00 && unit <= 0xdfff;
 }
 
 #endif
