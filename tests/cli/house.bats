@@ -51,7 +51,7 @@ judged()
 	judged 0 2 0 <<<$'1..2\nok 1 - a\nok 2 - b'
 	judged 1 1 1 <<<$'1..2\nok 1 - a\nnot ok 2 - b'
 	judged 0 1 1 <<<$'1..2\nok 1 - a\nok 2 - b # skip no network'
-	judged 0 0 1 <<<$'1..1\nnot ok 1 - a # TODO'
+	judged 0 0 1 <<<$'1..1\nnot ok 1 - a # todo'
 	judged 0 1 1 <<<$'1..2\nok 1 - a'
 	judged 0 1 1 <<<$'ok 1 - a'
 	judged 139 1 1 <<<$'1..1\nok 1 - a'

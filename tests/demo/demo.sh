@@ -61,7 +61,7 @@ checked()
 			tail -n 5 ./*.err
 			exit 1
 		fi
-		sleep 0.02 # a poll against the deadline above
+		sleep 0.02 # a poll
 	done
 	printf '    %s%s%s %s\n' "$good" "$tick" "$off" "$text"
 }

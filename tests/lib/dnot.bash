@@ -147,7 +147,7 @@ wait_until()
 			fail "gave up after $seconds s waiting for: $*"
 			return 1
 		fi
-		sleep 0.02
+		sleep 0.02 # a poll
 	done
 }
 
