@@ -13,7 +13,8 @@
  * Errors: negative -errno style codes with a text: -EBUSY another server (or
  *   sweep) holds it, -EAGAIN the log is away for now (locked for more than
  *   1 s, disk full), -ENOENT no such log, -EACCES not writable, -EPROTO a log
- *   of another schema version or no dnot log, -EINVAL a bad URL.
+ *   of another schema version or no dnot log, -EIO a damaged one, -EINVAL a
+ *   bad URL or value, -EEXIST a record whose position another one has.
  * Thread: one at a time; every call may block. Never on a loop.
  */
 #ifndef DN_LOG_H
@@ -62,17 +63,20 @@ struct dn_log_undelivered {
  * path is relative to. */
 DN_MUST_CHECK int dn_log_open(struct dn_log **out, const char *url,
     const char *base, enum dn_log_mode mode, struct dn_err *err);
-/* Syntax only, for --check-config. */
+/* Syntax only, for --check-config; "none" passes, though there is nothing to
+ * open. */
 DN_MUST_CHECK int dn_log_check_url(const char *url, struct dn_err *err);
 void dn_log_close(struct dn_log **log);
 
-/* One transaction around the writes below. */
+/* One transaction around the writes below, which all need one. A commit that
+ * fails has rolled back. */
 DN_MUST_CHECK int dn_log_begin(struct dn_log *log, struct dn_err *err);
 DN_MUST_CHECK int dn_log_commit(struct dn_log *log, struct dn_err *err);
 void dn_log_rollback(struct dn_log *log);
 
 /* Into records; with `open` also into open; a terminal status with a
- * request_id also into final. */
+ * request_id also into final. The same record at the same position again is
+ * a success, another one there -EEXIST. */
 DN_MUST_CHECK int dn_log_put(struct dn_log *log, const struct dn_log_row *row,
     bool open, struct dn_err *err);
 /* Into undelivered, and out of open. A terminal one without a records row
@@ -97,7 +101,8 @@ DN_MUST_CHECK int dn_log_put_removed(struct dn_log *log, struct dn_str tenant,
     struct dn_err *err);
 
 /* Reads of `records`. The callback returns 0 to go on, anything else to
- * stop; that value is then returned. */
+ * stop; that value is then returned. A callback must not call the log, but
+ * for those of dn_log_undelivered and dn_log_dead, which may. */
 typedef int dn_log_row_fn(void *arg, const struct dn_log_row *row);
 
 /* One channel's stream in one epoch: offset > after and above what
@@ -148,12 +153,19 @@ DN_MUST_CHECK int dn_log_taken(
 
 /* Retention, in small slices: removes the oldest records older than
  * before_us or beyond max_bytes (0: no bound) of database size, never one
- * that is undelivered or open. *removed may be 0. */
+ * that is undelivered or open. Looks at no more than `slice` rows a call; 1:
+ * there may be more to do, 0: this round is over. *removed may be 0 in both
+ * cases. */
 DN_MUST_CHECK int dn_log_trim(struct dn_log *log, int64_t before_us,
     uint64_t max_bytes, uint64_t slice, uint64_t *removed,
     struct dn_err *err);
 
-/* The sweep's side. One sweep a tenant: -EBUSY. */
+/* Housekeeping that can wait until nothing else is to do (SQLite: a
+ * checkpoint, free pages given back). What fails is tried again next time. */
+void dn_log_idle(struct dn_log *log);
+
+/* The sweep's side. One sweep a tenant: -EBUSY. The lock is held until the
+ * log is closed; a handle holds one. */
 DN_MUST_CHECK int dn_log_sweep_lock(
     struct dn_log *log, struct dn_str tenant, struct dn_err *err);
 typedef int dn_log_undelivered_fn(void *arg, const struct dn_log_row *row,
@@ -167,7 +179,8 @@ DN_MUST_CHECK int dn_log_undelivered(struct dn_log *log, struct dn_str tenant,
 DN_MUST_CHECK int dn_log_final(struct dn_log *log, struct dn_str tenant,
     struct dn_str request_id, dn_log_row_fn *fn, void *arg,
     struct dn_err *err);
-/* Each of these is its own short transaction. */
+/* Each of these is its own short transaction. A row that is gone is a
+ * success. An empty reason keeps the one that is there. */
 DN_MUST_CHECK int dn_log_sweep_done(
     struct dn_log *log, int64_t id, struct dn_err *err);
 DN_MUST_CHECK int dn_log_sweep_retry(struct dn_log *log, int64_t id,
@@ -177,7 +190,8 @@ DN_MUST_CHECK int dn_log_sweep_retry(struct dn_log *log, int64_t id,
 DN_MUST_CHECK int dn_log_sweep_bury(struct dn_log *log, int64_t id,
     struct dn_str reason, struct dn_err *err);
 /* Lists dead (value as it is) and puts one (id) or all (id == 0) back into
- * undelivered with attempts 0; *moved counts. */
+ * undelivered under the same uid, with attempts 0 and `first` now (else it
+ * would be too old at once); *moved counts. */
 DN_MUST_CHECK int dn_log_dead(struct dn_log *log, struct dn_str tenant,
     dn_log_row_fn *fn, void *arg, struct dn_err *err);
 DN_MUST_CHECK int dn_log_requeue(struct dn_log *log, struct dn_str tenant,

@@ -3,25 +3,31 @@
  * logq: the queue between the owner loops and the log: one thread that takes
  * whatever is waiting, commits it as one group and tells each loop.
  *
- * A request is handled in the order in which it was pushed. Writes of a
- * group succeed or fail together; while the log is away (-EAGAIN) the thread
- * tries the group again until it succeeds or dn_logq_stop gives up, so the
- * order of a channel never breaks. Reads go through the same queue and so
- * see every earlier write.
+ * Writes are handled in the order in which they were pushed. Those of a
+ * group are committed together; while the log is away (-EAGAIN, -EIO) the
+ * thread tries the group again until it succeeds or dn_logq_stop gives up, so
+ * the order of a channel never breaks. A write that is refused for its own
+ * sake (-EEXIST, -EINVAL) fails alone. Reads are handled in their own order:
+ * each sees every earlier write (and may see later ones), none delays a
+ * write by more than some 20 ms, and while the log is away each that waits
+ * fails at once. A loop gets its writes back in order, and its reads in
+ * order, but a write may come back before an earlier read.
  *
  * Ownership: push takes the request; the poster gives it back to the loop
  *   that pushed it, with status set; that loop frees it with
  *   dn_logreq_free.
  * Limits: bytes of waiting requests, reserved before a publication gets its
  *   offset (dn_logq_reserve), so a push itself never fails.
- * Errors: status of a request: 0, -EAGAIN given up at the stop, other codes
- *   of log.h for reads.
+ * Errors: status of a request: 0; -EAGAIN a write that was given up at the
+ *   stop, a read while the log is away; other codes of log.h.
  * Thread: push, reserve and the counters from any thread; the poster is
- *   called on the log's thread.
+ *   called on the log's thread, with no lock held. Before dn_logq_stop every
+ *   other thread has done its last push.
  */
 #ifndef DN_LOGQ_H
 #define DN_LOGQ_H
 
+#include "buf.h"
 #include "log.h"
 
 enum dn_logreq_op {
@@ -33,7 +39,8 @@ enum dn_logreq_op {
 	DN_LOGREQ_POSITION,    /* row: tenant, channel, epoch, offset;
 				  removed */
 	DN_LOGREQ_READ,        /* dn_log_read of row.*, after, reverse, limit
-				  and at most bytes_max */
+				  and at most bytes_max of values (one row
+				  at least; 0: no bound) */
 };
 
 struct dn_logreq {
@@ -50,6 +57,7 @@ struct dn_logreq {
 	size_t bytes_max;
 	size_t reserved; /* bytes given back to the queue's limit when it is
 			    done */
+	uint64_t order;  /* the queue's own: how many writes came before */
 	/* READ: what was found, in order: values as JSON text, with their
 	 * offsets; the thread allocates, dn_logreq_free releases. */
 	struct dn_logrow {
@@ -59,6 +67,15 @@ struct dn_logreq {
 	} *found;
 	size_t found_n;
 	char *found_bytes;
+	/* Runs on the log's thread, once, before the row is written: makes
+	 * row.value and what else is to be made from `keep`, into text and
+	 * scratch. NULL: the row is complete. A failure is this request's
+	 * status. */
+	int (*prepare)(struct dn_logreq *req, struct dn_err *err);
+	/* dn_logreq_free hands `keep` to it; NULL: nothing is kept. */
+	void (*release)(void *keep);
+	void *keep;
+	struct dn_buf text, scratch; /* released by dn_logreq_free */
 	/* Whoever pushes may hang its own context here. */
 	void *ctx;
 	void (*done)(void *loop_ctx, struct dn_logreq *req); /* run by the
@@ -106,9 +123,11 @@ struct dn_logq_stats {
 };
 void dn_logq_stats(struct dn_logq *q, struct dn_logq_stats *stats);
 
-/* Writes what waits, for at most timeout_us; with clean (and nothing left)
- * marks the clean stop. Joins the thread and closes the log. Gives the
- * number of writes that could not be kept. */
+/* Writes what waits, for at most timeout_us (and a second more, when the log
+ * is locked just then); with clean (and nothing left) marks the clean stop.
+ * What is given up comes back with -EAGAIN. Joins the thread and closes the
+ * log. Gives the number of writes that could not be kept, refused ones
+ * included. */
 DN_MUST_CHECK uint64_t dn_logq_stop(
     struct dn_logq **q, bool clean, int64_t timeout_us);
 
