@@ -19,25 +19,26 @@
 
 #define CUSTOM(key, fn, init, text) \
 	{ \
-		.name = key, .type = DN_CONF_CUSTOM, .initial = init, \
-		.help = text, .read = dn_conf_read_##fn, \
+		.name = (key), .type = DN_CONF_CUSTOM, .initial = (init), \
+		.help = (text), .read = dn_conf_read_##fn, \
 		.show = dn_conf_show_##fn \
 	}
 #define FIELD(key, kind, at, lo, hi, init, text) \
 	{ \
-		.name = key, .type = DN_CONF_##kind, .offset = at, .min = lo, \
-		.max = hi, .initial = init, .help = text \
+		.name = (key), .type = DN_CONF_##kind, .offset = (at), \
+		.min = (lo), .max = (hi), .initial = (init), .help = (text) \
 	}
 #define LATER(key, kind, at, lo, hi, init, text) \
 	{ \
-		.name = key, .type = DN_CONF_##kind, .offset = at, .min = lo, \
-		.max = hi, .initial = init, .help = text, .later = true \
+		.name = (key), .type = DN_CONF_##kind, .offset = (at), \
+		.min = (lo), .max = (hi), .initial = (init), .help = (text), \
+		.later = true \
 	}
 #define WORD(key, at, list, init, not_yet, text) \
 	{ \
-		.name = key, .type = DN_CONF_WORD, .offset = at, \
-		.initial = init, .help = text, .words = list, \
-		.later_word = not_yet \
+		.name = (key), .type = DN_CONF_WORD, .offset = (at), \
+		.initial = (init), .help = (text), .words = (list), \
+		.later_word = (not_yet) \
 	}
 #define TABLE(var, name, rows) \
 	const struct dn_conf_table var = {name, rows, DN_ARRAY_LEN(rows)}

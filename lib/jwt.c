@@ -49,7 +49,7 @@ static const struct dn_jwt_alg *read_header(
 {
 	const struct dn_jwt_alg *alg;
 	struct dn_buf scratch = {0};
-	struct dn_str name;
+	struct dn_str name = {0};
 	struct dn_json_iter it;
 	struct dn_json v;
 	struct dn_str key;
@@ -80,7 +80,7 @@ static const struct dn_jwt_alg *algorithm(
 {
 	const struct dn_jwt_alg *alg = NULL;
 	struct dn_err ignored = {0};
-	struct dn_json header;
+	struct dn_json header = {0};
 	struct dn_buf text = {0};
 
 	if (dn_b64_decode(DN_B64_URL, encoded, &text) != 0 ||
@@ -144,7 +144,7 @@ static int read_payload(
 static bool names(struct dn_json v, const char *audience)
 {
 	struct dn_buf scratch = {0};
-	struct dn_str text;
+	struct dn_str text = {0};
 	bool same =
 	    dn_json_string(v, &text, &scratch) && dn_str_is(text, audience);
 
@@ -193,7 +193,7 @@ static enum dn_jwt_result judge(const struct dn_jwt_policy *policy,
     struct dn_str token, int64_t now_us, struct dn_jwt_claims *claims,
     struct dn_err *err)
 {
-	struct parts parts;
+	struct parts parts = {0};
 
 	if (split(token, &parts, err) != 0 ||
 	    check_signature(policy, &parts, err) != 0 ||
@@ -231,7 +231,7 @@ struct dn_str dn_jwt_tenant_hint(struct dn_str token, struct dn_buf *text)
 	struct dn_jwt_claims claims = {0};
 	struct dn_str tenant = {0};
 	struct dn_err ignored = {0};
-	struct parts parts;
+	struct parts parts = {0};
 
 	if (split(token, &parts, &ignored) == 0 &&
 	    read_payload(parts.payload, &claims, &ignored) == 0 &&

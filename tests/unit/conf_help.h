@@ -95,6 +95,28 @@ static inline struct dn_conf *parse(const char *text, const char *name)
 	return conf;
 }
 
+/* What is printed reads as the same again, and prints the same. */
+static inline void round_trip(struct dn_conf *conf, const char *name)
+{
+	struct dn_conf_errors errors = {0};
+	struct dn_buf first = {0}, second = {0};
+	struct dn_conf *again;
+
+	dn_conf_print(conf, &first);
+	again = dn_conf_parse(dn_buf_view(&first), NULL, &errors);
+	if (OK(again != NULL, name)) {
+		dn_conf_print(again, &second);
+		OK(dn_str_eq(dn_buf_view(&first), dn_buf_view(&second)), name);
+		IS_NUM(again->not_effective_n, conf->not_effective_n, name);
+	} else {
+		printf("# %.*s", DN_FMT(dn_buf_view(&errors.text)));
+	}
+	dn_conf_unref(&again);
+	dn_conf_errors_release(&errors);
+	dn_buf_release(&first);
+	dn_buf_release(&second);
+}
+
 /* Must not, with exactly these messages. */
 static inline void refuses_flags(const char *text,
     const struct dn_conf_flags *flags, const char *want, const char *name)

@@ -113,6 +113,33 @@ static char *read_docs(void)
 	return text.p;
 }
 
+/* The manual's first example: what is indented from its "{" to its "}". */
+static struct dn_str example(const char *docs)
+{
+	const char *from = strstr(docs, "\n    {\n");
+	const char *to = from == NULL ? NULL : strstr(from, "\n    }\n");
+
+	if (to == NULL)
+		return (struct dn_str){0};
+	return (struct dn_str){from, (size_t)(to - from) + strlen("\n    }\n")};
+}
+
+/* It parses, but for the secret's file, which is not there. */
+static void check_example(const char *docs)
+{
+	struct dn_conf_errors errors = {0};
+	struct dn_conf *conf =
+	    dn_conf_parse(example(docs), "/nowhere", &errors);
+
+	OK(conf == NULL, "the example wants its secret");
+	IS_SLICE(dn_buf_view(&errors.text),
+	    "tenants.acme.token_hmac_secret_file: /nowhere/token.secret: No "
+	    "such file or directory\n",
+	    "and nothing else is wrong with it");
+	dn_conf_unref(&conf);
+	dn_conf_errors_release(&errors);
+}
+
 static void check_table(const struct dn_conf_table *table, const char *docs)
 {
 	struct dn_buf row = {0};
@@ -140,9 +167,11 @@ int main(int argc, char **argv)
 		return 0;
 	}
 	docs = read_docs();
-	if (OK(docs != NULL, "docs/CONFIG.md is there"))
+	if (OK(docs != NULL, "docs/CONFIG.md is there")) {
 		for (i = 0; i < DN_ARRAY_LEN(tables); i++)
 			check_table(tables[i], docs);
+		check_example(docs);
+	}
 	free(docs);
 	return tap_done();
 }
