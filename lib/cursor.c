@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -22,6 +23,8 @@ struct place {
 	struct dn_str channel;
 	char *epoch;
 	uint64_t offset;
+	struct dn_cursor_mark tail[DN_CURSOR_TAIL];
+	size_t tail_n;
 	char name[];
 };
 
@@ -61,9 +64,79 @@ void dn_cursor_set(struct dn_cursor *c, struct dn_str channel,
 	if (!dn_str_is(epoch, p->epoch)) {
 		free(p->epoch);
 		p->epoch = dn_xstrndup(epoch.p, epoch.n);
+		p->tail_n = 0;
 	}
 	p->offset = offset;
 	c->changed = true;
+}
+
+size_t dn_cursor_tail(const struct dn_cursor *c, struct dn_str channel,
+    const struct dn_cursor_mark **marks)
+{
+	const struct place *p = dn_map_get(&c->channels, channel);
+
+	*marks = p != NULL ? p->tail : NULL;
+	return p != NULL ? p->tail_n : 0;
+}
+
+void dn_cursor_set_tail(struct dn_cursor *c, struct dn_str channel,
+    const struct dn_cursor_mark *marks, size_t n)
+{
+	struct place *p = dn_map_get(&c->channels, channel);
+
+	DN_ASSERT(p != NULL && n <= DN_CURSOR_TAIL);
+	if (n > 0)
+		memcpy(p->tail, marks, n * sizeof(*marks));
+	p->tail_n = n;
+	c->changed = true;
+}
+
+/* One [OFFSET,"PROOF","CONTENT"]; hashes are 16 hex digits. */
+static bool read_mark(struct dn_json item, struct dn_cursor_mark *mark)
+{
+	uint64_t *const hashes[] = {&mark->proof, &mark->content};
+	struct dn_json_iter it;
+	struct dn_json value;
+	struct dn_str key;
+	char text[17], *end;
+	size_t i;
+
+	if (item.type != DN_JSON_ARRAY)
+		return false;
+	dn_json_iter_init(&it, item);
+	if (!dn_json_next(&it, &key, &value) ||
+	    !dn_json_u64(value, &mark->offset))
+		return false;
+	for (i = 0; i < DN_ARRAY_LEN(hashes); i++) {
+		if (!dn_json_next(&it, &key, &value) ||
+		    value.type != DN_JSON_STRING || value.raw.n != 18)
+			return false;
+		memcpy(text, value.raw.p + 1, 16);
+		text[16] = '\0';
+		*hashes[i] = strtoull(text, &end, 16);
+		if (*end != '\0')
+			return false;
+	}
+	return !dn_json_next(&it, &key, &value);
+}
+
+/* A tail that cannot be read is as good as none. */
+static void read_tail(
+    struct dn_cursor *c, struct dn_str channel, struct dn_json tail)
+{
+	struct dn_cursor_mark marks[DN_CURSOR_TAIL];
+	struct dn_json_iter it;
+	struct dn_json value;
+	struct dn_str key;
+	size_t n = 0;
+
+	if (tail.type != DN_JSON_ARRAY)
+		return;
+	dn_json_iter_init(&it, tail);
+	while (dn_json_next(&it, &key, &value))
+		if (n == DN_CURSOR_TAIL || !read_mark(value, &marks[n++]))
+			return;
+	dn_cursor_set_tail(c, channel, marks, n);
 }
 
 static int read_place(struct dn_cursor *c, struct dn_json key,
@@ -81,8 +154,10 @@ static int read_place(struct dn_cursor *c, struct dn_json key,
 	    !dn_json_u64(dn_json_member(value, "offset"), &offset))
 		rc = dn_err_set(
 		    err, -EINVAL, "channel %.*s: no position", DN_FMT(key.raw));
-	else
+	else {
 		dn_cursor_set(c, name, epoch, offset);
+		read_tail(c, name, dn_json_member(value, "tail"));
+	}
 	dn_buf_release(&name_text);
 	dn_buf_release(&epoch_text);
 	return rc;
@@ -175,6 +250,21 @@ void dn_cursor_release(struct dn_cursor *c)
 	memset(c, 0, sizeof(*c));
 }
 
+static void write_tail(const struct place *p, struct dn_buf *b)
+{
+	size_t i;
+
+	if (p->tail_n == 0)
+		return;
+	dn_buf_lit(b, ",\"tail\":");
+	for (i = 0; i < p->tail_n; i++)
+		dn_buf_printf(b,
+		    "%s[%" PRIu64 ",\"%016" PRIx64 "\",\"%016" PRIx64 "\"]",
+		    i == 0 ? "[" : ",", p->tail[i].offset, p->tail[i].proof,
+		    p->tail[i].content);
+	dn_buf_byte(b, ']');
+}
+
 static void write_text(const struct dn_cursor *c, struct dn_buf *b)
 {
 	const struct place *p;
@@ -190,6 +280,7 @@ static void write_text(const struct dn_cursor *c, struct dn_buf *b)
 		dn_buf_json_str(b, dn_str_of(p->epoch));
 		dn_buf_lit(b, ",\"offset\":");
 		dn_buf_u64(b, p->offset);
+		write_tail(p, b);
 		dn_buf_byte(b, '}');
 	}
 	dn_buf_lit(b, "\n}}\n");

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * cursor: a small file that remembers, for each channel, up to where it was
- * read: {"version":1,"channels":{"NAME":{"epoch":"E","offset":N},...}}.
+ * read: {"version":1,"channels":{"NAME":{"epoch":"E","offset":N,
+ * "tail":[[OFFSET,"PROOF","CONTENT"],...]},...}}. The tail is what the last
+ * few records were, as hashes: with it a reader can tell a stream that goes on
+ * under a new epoch from a new one.
  *
  * It is replaced whole (written beside, fsynced, renamed, folder fsynced), so
  * that there is always either the old or the new one.
@@ -19,7 +22,11 @@
 #include "err.h"
 #include "map.h"
 
-enum { DN_CURSOR_MAX = 16 << 20 };
+enum { DN_CURSOR_MAX = 16 << 20, DN_CURSOR_TAIL = 32 };
+
+struct dn_cursor_mark {
+	uint64_t offset, proof, content;
+};
 
 struct dn_cursor {
 	char *path;
@@ -38,6 +45,12 @@ DN_MUST_CHECK bool dn_cursor_get(const struct dn_cursor *c,
     struct dn_str channel, struct dn_str *epoch, uint64_t *offset);
 void dn_cursor_set(struct dn_cursor *c, struct dn_str channel,
     struct dn_str epoch, uint64_t offset);
+/* The tail, ascending; at most DN_CURSOR_TAIL marks, of which get gives the
+ * number. A set with another epoch clears it. */
+size_t dn_cursor_tail(const struct dn_cursor *c, struct dn_str channel,
+    const struct dn_cursor_mark **marks);
+void dn_cursor_set_tail(struct dn_cursor *c, struct dn_str channel,
+    const struct dn_cursor_mark *marks, size_t n);
 /* Channels that nobody set keep what they had. */
 DN_MUST_CHECK int dn_cursor_save(struct dn_cursor *c, struct dn_err *err);
 

@@ -31,6 +31,9 @@ static bool at(struct dn_cursor *c, const char *channel, const char *epoch,
 
 static void test_round_trip(void)
 {
+	const struct dn_cursor_mark marks[] = {
+	    {1, UINT64_MAX, 0}, {UINT64_MAX, 5, 0x123456789abcdef}};
+	const struct dn_cursor_mark *tail;
 	struct dn_cursor c;
 	struct dn_err err = {0};
 	struct stat st;
@@ -45,6 +48,7 @@ static void test_round_trip(void)
 	OK(dn_cursor_save(&c, &err) == 0, "save");
 	dn_cursor_set(&c, DN_STR("a"), DN_STR("e2"), 1);
 	OK(at(&c, "a", "e2", 1), "a new epoch");
+	dn_cursor_set_tail(&c, DN_STR("a"), marks, 2);
 	OK(dn_cursor_save(&c, &err) == 0 && !c.changed, "save again");
 	dn_cursor_release(&c);
 
@@ -54,6 +58,12 @@ static void test_round_trip(void)
 	OK(at(&c, "\"b\\", "", UINT64_MAX), "also of a name with escapes");
 	dn_cursor_set(&c, DN_STR("a"), DN_STR("e2"), 1);
 	OK(!c.changed, "the same position is no change");
+	IS_NUM(dn_cursor_tail(&c, DN_STR("a"), &tail), 2, "a tail comes back");
+	OK(memcmp(tail, marks, sizeof(marks)) == 0, "as it was");
+	IS_NUM(dn_cursor_tail(&c, DN_STR("\"b\\"), &tail), 0, "or none");
+	dn_cursor_set(&c, DN_STR("a"), DN_STR("e3"), 1);
+	IS_NUM(dn_cursor_tail(&c, DN_STR("a"), &tail), 0,
+	    "a new epoch has no tail yet");
 	dn_cursor_release(&c);
 }
 
