@@ -136,6 +136,8 @@ struct dn_log_position {
 	uint64_t offset;
 	uint64_t removed; /* history at or below is removed */
 };
+/* Visits where each channel stood, as far as the log knows: its position at
+ * the last clean stop (or removal), or behind that where records tell. */
 typedef int dn_log_position_fn(void *arg, const struct dn_log_position *pos);
 DN_MUST_CHECK int dn_log_positions(struct dn_log *log, dn_log_position_fn *fn,
     void *arg, struct dn_err *err);

@@ -5,11 +5,14 @@
  *   log_sqlite.c        open and close, the table of operations
  *   log_sqlite_file.c   paths, lock files
  *   log_sqlite_schema.c tables, the schema's version
+ *   log_sqlite_sql.c    the SQL, as data
  *   log_sqlite_stmt.c   prepared statements, transactions, error codes
  *   log_sqlite_write.c  the writes of a group
  *   log_sqlite_read.c   reads of records
- *   log_sqlite_keep.c   start, stop, positions, retention
- *   log_sqlite_sweep.c  undelivered and dead
+ *   log_sqlite_keep.c   start, stop, positions
+ *   log_sqlite_trim.c   retention, idle work
+ *   log_sqlite_list.c   lists of undelivered and dead, a request's end
+ *   log_sqlite_sweep.c  what becomes of undelivered and dead rows
  */
 #ifndef DN_LOG_SQLITE_IMPL_H
 #define DN_LOG_SQLITE_IMPL_H
@@ -49,6 +52,7 @@ enum dn_sq_id {
 	DN_SQ_EPOCH_NEXT,
 	DN_SQ_EPOCH_FIRST,
 	DN_SQ_EPOCH_SEEN,
+	DN_SQ_EPOCH_LAST,
 	DN_SQ_EPOCH_READ,
 	DN_SQ_SCAN_FROM,
 	DN_SQ_SCAN,
@@ -130,6 +134,9 @@ DN_MUST_CHECK int dn_sq_schema_check(struct dn_sq *sq, struct dn_err *err);
 /* Makes the tables unless another process just did. */
 DN_MUST_CHECK int dn_sq_schema_make(struct dn_sq *sq, struct dn_err *err);
 
+/* log_sqlite_sql.c */
+const char *dn_sq_sql(enum dn_sq_id id);
+
 /* log_sqlite_stmt.c */
 
 /* Sets err from the database's last error; returns its code. */
@@ -209,6 +216,13 @@ DN_MUST_CHECK int dn_sq_read_after(struct dn_log *log, struct dn_str tenant,
 DN_MUST_CHECK int dn_sq_scan(struct dn_log *log, int64_t since_us,
     dn_log_row_fn *fn, void *arg, struct dn_err *err);
 
+/* The last epoch that the log has of a channel, with its last offset and the
+ * time of its first record: 1, or 0 when there is none. The caller frees
+ * *epoch. */
+DN_MUST_CHECK int dn_sq_last_epoch(struct dn_sq *sq, struct dn_str tenant,
+    struct dn_str channel, char **epoch, uint64_t *offset, int64_t *first_us,
+    struct dn_err *err);
+
 /* log_sqlite_keep.c */
 DN_MUST_CHECK int dn_sq_start(struct dn_log *log, bool dev, bool *clean,
     uint64_t *restarted, struct dn_err *err);
@@ -218,18 +232,26 @@ DN_MUST_CHECK int dn_sq_positions(
     struct dn_log *log, dn_log_position_fn *fn, void *arg, struct dn_err *err);
 DN_MUST_CHECK int dn_sq_taken(
     struct dn_log *log, dn_log_taken_fn *fn, void *arg, struct dn_err *err);
+
+/* log_sqlite_trim.c */
 DN_MUST_CHECK int dn_sq_trim(struct dn_log *log, int64_t before_us,
     uint64_t max_bytes, uint64_t slice, uint64_t *removed, struct dn_err *err);
 void dn_sq_idle(struct dn_log *log);
 
-/* log_sqlite_sweep.c */
-DN_MUST_CHECK int dn_sq_sweep_lock(
-    struct dn_log *log, struct dn_str tenant, struct dn_err *err);
+/* log_sqlite_list.c */
 DN_MUST_CHECK int dn_sq_undelivered(struct dn_log *log, struct dn_str tenant,
     int64_t after, uint64_t limit, dn_log_undelivered_fn *fn, void *arg,
     struct dn_err *err);
 DN_MUST_CHECK int dn_sq_final(struct dn_log *log, struct dn_str tenant,
     struct dn_str request_id, dn_log_row_fn *fn, void *arg, struct dn_err *err);
+DN_MUST_CHECK int dn_sq_dead(struct dn_log *log, struct dn_str tenant,
+    dn_log_row_fn *fn, void *arg, struct dn_err *err);
+/* Columns 10..15 of DN_SQ_UNDELIVERED_LIST and _GET. */
+void dn_sq_read_undelivered(sqlite3_stmt *st, struct dn_log_undelivered *u);
+
+/* log_sqlite_sweep.c */
+DN_MUST_CHECK int dn_sq_sweep_lock(
+    struct dn_log *log, struct dn_str tenant, struct dn_err *err);
 DN_MUST_CHECK int dn_sq_sweep_done(
     struct dn_log *log, int64_t id, struct dn_err *err);
 DN_MUST_CHECK int dn_sq_sweep_retry(struct dn_log *log, int64_t id,
@@ -237,8 +259,6 @@ DN_MUST_CHECK int dn_sq_sweep_retry(struct dn_log *log, int64_t id,
     struct dn_err *err);
 DN_MUST_CHECK int dn_sq_sweep_bury(
     struct dn_log *log, int64_t id, struct dn_str reason, struct dn_err *err);
-DN_MUST_CHECK int dn_sq_dead(struct dn_log *log, struct dn_str tenant,
-    dn_log_row_fn *fn, void *arg, struct dn_err *err);
 DN_MUST_CHECK int dn_sq_requeue(struct dn_log *log, struct dn_str tenant,
     int64_t id, uint64_t *moved, struct dn_err *err);
 

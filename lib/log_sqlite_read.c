@@ -174,6 +174,46 @@ static int read_epochs(struct dn_sq *sq, struct dn_str tenant,
 	return rc;
 }
 
+/* The highest offset of an epoch that has records. */
+static int last_offset(struct dn_sq *sq, struct dn_str tenant,
+    struct dn_str channel, const char *epoch, uint64_t *offset,
+    struct dn_err *err)
+{
+	sqlite3_stmt *st = dn_sq_statement(sq, DN_SQ_EPOCH_LAST, err);
+	int rc;
+
+	if (st == NULL)
+		return err->code;
+	dn_sq_bind_text(st, 1, tenant);
+	dn_sq_bind_text(st, 2, channel);
+	dn_sq_bind_text(st, 3, dn_str_of(epoch));
+	rc = dn_sq_step(sq, st, "cannot read an epoch's end", err);
+	if (rc != 1)
+		return rc;
+	*offset = dn_sq_u64(st, 0);
+	dn_sq_end(st);
+	return 0;
+}
+
+int dn_sq_last_epoch(struct dn_sq *sq, struct dn_str tenant,
+    struct dn_str channel, char **epoch, uint64_t *offset, int64_t *first_us,
+    struct dn_err *err)
+{
+	struct epochs epochs = {NULL, 0};
+	int rc = read_epochs(sq, tenant, channel, &epochs, err);
+
+	if (rc == 0 && epochs.n > 0) {
+		const struct epoch *last = &epochs.of[epochs.n - 1];
+
+		rc = last_offset(sq, tenant, channel, last->name, offset, err);
+		*epoch = dn_xstrdup(last->name);
+		*first_us = last->ts_us;
+		rc = rc == 0 ? 1 : rc;
+	}
+	epochs_release(&epochs);
+	return rc;
+}
+
 /* When the log saw the epoch last, though its records may be gone: 1, or 0
  * when it never did. */
 static int epoch_seen(struct dn_sq *sq, struct dn_str tenant,

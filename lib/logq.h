@@ -64,7 +64,7 @@ struct dn_logreq {
 		uint64_t offset;
 		int64_t ts_us;
 		struct dn_str value; /* into found_bytes */
-	} *found;
+	} * found;
 	size_t found_n;
 	char *found_bytes;
 	/* Runs on the log's thread, once, before the row is written: makes
@@ -97,9 +97,9 @@ struct dn_logq;
 typedef void dn_logq_post_fn(void *arg, unsigned loop, struct dn_logreq *done);
 
 struct dn_logq_options {
-	size_t bytes_max;          /* of waiting requests */
-	unsigned loops;            /* how many loops there are */
-	int64_t retention_us;      /* records_retention */
+	size_t bytes_max;           /* of waiting requests */
+	unsigned loops;             /* how many loops there are */
+	int64_t retention_us;       /* records_retention */
 	uint64_t records_bytes_max; /* records_bytes; 0: none */
 };
 
