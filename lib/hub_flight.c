@@ -241,7 +241,7 @@ void dn_flight_wait(struct dn_flight *f, struct dn_ask *ask, bool duplicate)
  * shares, so that no loop formats it. */
 static int prepare_row(struct dn_logreq *req, struct dn_err *err)
 {
-	struct dn_record r;
+	struct dn_record r = {0};
 	struct dn_json pub;
 	int rc = dn_json_parse(dn_push_pub(req->keep), &pub, err);
 

@@ -113,7 +113,7 @@ static struct dn_gather *gather_of(struct dn_ask *ask)
 static bool add_row(struct dn_gather *g, struct dn_buf *body,
     const struct dn_logrow *row, bool fallback)
 {
-	struct dn_record r;
+	struct dn_record r = {0};
 	struct dn_buf pub = {0};
 	struct dn_err err;
 	bool more = false;

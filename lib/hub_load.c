@@ -55,7 +55,7 @@ void dn_hub_load_record(struct dn_hub *hub, const struct dn_conf_tenant *tenant,
 {
 	struct dn_chan *chan = dn_chan_get(hub, row->tenant, row->channel, ns);
 	int64_t now = hub->io->wall_us(hub->arg);
-	struct dn_record r;
+	struct dn_record r = {0};
 	struct dn_err err;
 
 	dn_record_init(&r);

@@ -42,6 +42,10 @@ void dn_logreq_free(struct dn_logreq *req)
 		return;
 	free(req->found);
 	free(req->found_bytes);
+	dn_buf_release(&req->text);
+	dn_buf_release(&req->scratch);
+	if (req->release != NULL)
+		req->release(req->keep);
 	free(req);
 }
 
@@ -134,7 +138,7 @@ int dn_logq_start(struct dn_logq **out, struct dn_log *log,
 	q->post = post;
 	q->post_arg = arg;
 	q->done = dn_xcalloc(options->loops, sizeof(*q->done));
-	q->trim_due_us = dn_mono_us() + DN_LOGQ_TRIM_US;
+	q->trim_due_us = dn_mono_us() + dn_logq_trim_us(q);
 	DN_ASSERT(pthread_mutex_init(&q->mutex, NULL) == 0);
 	init_wake(&q->wake);
 	rc = pthread_create(&q->thread, NULL, dn_logq_run, q);

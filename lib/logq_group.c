@@ -94,13 +94,20 @@ void dn_logq_group_fold(struct dn_logq_group *group)
 static int apply(
     struct dn_log *log, const struct dn_logq_write *write, struct dn_err *err)
 {
-	const struct dn_logreq *req = write->req;
+	struct dn_logreq *req = write->req;
 	const struct dn_log_row *row = &req->row;
 	struct dn_log_position pos = {
 	    row->tenant, row->channel, row->epoch, row->offset, req->removed};
 
 	if (write->skip)
 		return 0;
+	if (req->prepare != NULL) {
+		int rc = req->prepare(req, err);
+
+		if (rc != 0)
+			return rc;
+		req->prepare = NULL;
+	}
 	switch (req->op) {
 	case DN_LOGREQ_RECORD:
 		return dn_log_put(log, row, write->open, err);

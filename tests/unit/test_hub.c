@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The hub without sockets and without a database: time, log and subscribers
+ * are this file's.
+ */
+#include <stdlib.h>
+
+#include "hub.h"
+#include "idem.h"
+#include "record.h"
+#include "tap.h"
+
+static int64_t now = 1700000000000000;
+static struct dn_wheel wheel;
+static struct dn_stats stats;
+static struct dn_hub *hub;
+static struct dn_conf *conf;
+static const struct dn_conf_tenant *tenant;
+static struct dn_buf answer;
+static unsigned answer_code;
+static int answers;
+static struct dn_flight *followed;
+static uint64_t fan_offset;
+static int fans;
+static struct dn_logreq *logged, **logged_last = &logged;
+
+static int64_t clock_us(void *arg)
+{
+	(void)arg;
+	return now;
+}
+
+static void random_bytes(void *arg, void *p, size_t n)
+{
+	(void)arg;
+	dn_random(p, n);
+}
+
+static bool fanout(void *arg, unsigned loop, const struct dn_fan *fan)
+{
+	(void)arg;
+	(void)loop;
+	if (fan->presence)
+		return true;
+	fans++;
+	followed = fan->flight;
+	fan_offset = fan->offset;
+	return true;
+}
+
+static void answered(void *arg, struct dn_ask *ask)
+{
+	(void)arg;
+	answers++;
+	answer_code = ask->code;
+	answer.n = 0;
+	dn_buf_str(&answer, dn_buf_view(&ask->body));
+	dn_buf_byte(&answer, '\0');
+	dn_ask_free(&ask);
+}
+
+static bool reserve(void *arg, size_t n)
+{
+	(void)arg;
+	return n > 0;
+}
+
+static void unreserve(void *arg, size_t n)
+{
+	(void)arg;
+	(void)n;
+}
+
+static void log_push(void *arg, struct dn_logreq *req)
+{
+	(void)arg;
+	req->next = NULL;
+	*logged_last = req;
+	logged_last = &req->next;
+}
+
+/* The log confirms everything that waits; gives the last operation. */
+static int confirm(void)
+{
+	int op = -1;
+
+	while (logged != NULL) {
+		struct dn_logreq *req = logged;
+
+		logged = req->next;
+		if (logged == NULL)
+			logged_last = &logged;
+		op = (int)req->op;
+		req->done(NULL, req);
+	}
+	return op;
+}
+
+static const struct dn_hub_io io = {clock_us, clock_us, random_bytes, fanout,
+    answered, reserve, unreserve, log_push};
+
+static void publish(const char *line, enum dn_wait wait)
+{
+	struct dn_record r = {0};
+	struct dn_err err;
+	struct dn_buf key = {0};
+	struct dn_ask *ask;
+
+	dn_record_init(&r);
+	DN_ASSERT(dn_record_parse(&r, dn_str_of(line), &err) == 0);
+	dn_idem_key(&key, &r);
+	ask = dn_ask_new(DN_ASK_PUBLISH, 0, conf, tenant,
+	    dn_conf_ns(tenant, r.channel), r.channel, key.n);
+	ask->publish.frame =
+	    dn_push_begin(&r, (struct dn_str){0}, (struct dn_str){0});
+	ask->publish.key = dn_ask_copy(ask, dn_buf_view(&key));
+	ask->publish.wait = wait;
+	dn_hub_ask(hub, ask);
+	dn_buf_release(&key);
+	dn_record_release(&r);
+}
+
+static void subscribe(const char *channel, bool recover, uint64_t offset)
+{
+	struct dn_str name = dn_str_of(channel);
+	struct dn_ask *ask = dn_ask_new(DN_ASK_SUBSCRIBE, 0, conf, tenant,
+	    dn_conf_ns(tenant, name), name, 0);
+
+	ask->subscribe.who.client = DN_STR("c1");
+	ask->subscribe.who.info = DN_STR("{\"user\":\"\",\"client\":\"c1\"}");
+	ask->subscribe.recover = recover;
+	ask->subscribe.offset = offset;
+	ask->subscribe.gather.limit = 300;
+	ask->subscribe.gather.bytes_max = 100000;
+	dn_hub_ask(hub, ask);
+}
+
+static void unsubscribe(const char *channel)
+{
+	struct dn_str name = dn_str_of(channel);
+	struct dn_ask *ask = dn_ask_new(DN_ASK_UNSUBSCRIBE, 0, conf, tenant,
+	    dn_conf_ns(tenant, name), name, 0);
+
+	ask->subscribe.who.client = DN_STR("c1");
+	dn_hub_ask(hub, ask);
+}
+
+static bool says(const char *text)
+{
+	return answer.p != NULL && strstr(answer.p, text) != NULL;
+}
+
+static void plain(void)
+{
+	publish("{\"channel\":\"a\",\"data\":1}", DN_WAIT_ACCEPTED);
+	OK(says("\"offset\":1,") && says("\"matched\":0"), "the first offset");
+	publish("{\"channel\":\"a\",\"data\":2}", DN_WAIT_ACCEPTED);
+	OK(says("\"offset\":2,"), "and the next");
+	confirm();
+	subscribe("a", true, 1);
+	OK(says("\"offset\":2") && !says("\"offset\":1}"),
+	    "a subscriber recovers exactly what it missed");
+	publish("{\"channel\":\"a\",\"data\":3}", DN_WAIT_LOGGED);
+	IS_NUM(fan_offset, 3, "and then gets what comes");
+	answers = 0;
+	confirm();
+	OK(answers == 1 && says("\"logged\":true"),
+	    "wait logged is answered when the log confirmed");
+}
+
+static void repeated(void)
+{
+	const char *line = "{\"channel\":\"a\",\"data\":1,\"request_id\":"
+			   "\"r\",\"seq\":0}";
+
+	publish(line, DN_WAIT_ACCEPTED);
+	OK(says("\"offset\":4") && !says("duplicate"), "a new identity");
+	fans = 0;
+	publish(line, DN_WAIT_ACCEPTED);
+	OK(says("\"offset\":4") && says("\"duplicate\":true") && fans == 0,
+	    "its repeat delivers nothing and tells the first position");
+	confirm();
+	now += 301000000;
+	publish(line, DN_WAIT_ACCEPTED);
+	OK(says("\"offset\":5") && !says("duplicate"),
+	    "after the window it is new");
+	confirm();
+}
+
+static void fallback(void)
+{
+	const struct dn_tally gone = {.queued = 1, .gone = 1};
+	const struct dn_tally written = {.queued = 1, .written = 1};
+
+	answers = 0;
+	publish("{\"channel\":\"session:x\",\"data\":1}", DN_WAIT_ACCEPTED);
+	IS_NUM(answers, 0, "nobody there: the answer waits for undelivered");
+	IS_NUM(confirm(), DN_LOGREQ_UNDELIVERED, "which the log gets");
+	OK(says("\"fallback\":\"undelivered\"") &&
+		says("\"reason\":\"no_subscriber\""),
+	    "and then it says so");
+	subscribe("session:x", false, 0);
+	publish("{\"channel\":\"session:x\",\"data\":2}", DN_WAIT_WRITTEN);
+	dn_hub_report(hub, followed, &written, true);
+	IS_NUM(confirm(), DN_LOGREQ_DELIVERED, "a written one is delivered");
+	OK(says("\"written\":1") && !says("fallback"), "and counted");
+	publish("{\"channel\":\"session:x\",\"data\":3}", DN_WAIT_WRITTEN);
+	dn_hub_report(hub, followed, &gone, true);
+	IS_NUM(confirm(), DN_LOGREQ_UNDELIVERED, "a lost one falls back");
+	OK(says("\"reason\":\"disconnected\""), "with its reason");
+	publish("{\"channel\":\"session:x\",\"data\":4}", DN_WAIT_ACCEPTED);
+	confirm();
+	now += 6000000;
+	dn_wheel_run(&wheel, now);
+	IS_NUM(confirm(), DN_LOGREQ_UNDELIVERED, "a stuck one at its deadline");
+	dn_hub_report(hub, followed, &written, true);
+	IS_NUM(confirm(), DN_LOGREQ_TAKEN, "and is noted when taken later");
+	unsubscribe("session:x");
+}
+
+int main(void)
+{
+	struct dn_err err;
+
+	conf = dn_conf_dev();
+	DN_ASSERT(dn_conf_override(
+		      conf, NULL, 0, "sqlite:/nonexistent.db", &err) == 0);
+	tenant = dn_conf_tenant(conf, DN_STR("dev"));
+	dn_wheel_init(&wheel, now);
+	hub = dn_hub_new(0, 1, &wheel, &stats, &io, NULL);
+	plain();
+	repeated();
+	fallback();
+	IS_NUM(dn_hub_flights(hub), 0, "no flight is left");
+	unsubscribe("a");
+	dn_hub_free(&hub);
+	dn_conf_unref(&conf);
+	dn_buf_release(&answer);
+	return tap_done();
+}
