@@ -151,8 +151,10 @@ static void run_pass(struct sweep *s)
 {
 	if (s->tenant != NULL && (!lock(s) || !has_rows(s)))
 		return;
-	if (sweep_connect(s) && lock(s))
-		sweep_pass(s);
+	if (!sweep_connect(s) || !lock(s))
+		return;
+	dn_tool_ready(&s->tool);
+	sweep_pass(s);
 }
 
 static void run(struct sweep *s)
