@@ -96,6 +96,7 @@ struct dn_sq {
 	int64_t busy_since_us;
 	/* Where the round of dn_log_trim has got to. */
 	int64_t trim_ts_us, trim_id;
+	int64_t rest_due_us; /* when it looks at the other tables again */
 	sqlite3_stmt *statements[DN_SQ_STATEMENTS];
 };
 

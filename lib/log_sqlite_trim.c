@@ -17,6 +17,7 @@
 /* What is not a record stays at least this long, however short the records'
  * retention is. */
 #define KEEP_US (30 * (int64_t)86400 * 1000000)
+#define REST_US (10 * (int64_t)1000000)
 #define TAKEN_US ((int64_t)86400 * 1000000)
 
 /* Bytes of the database in use. */
@@ -114,9 +115,10 @@ static int trim_slice(struct dn_sq *sq, int64_t before_us, bool over,
 		rc = remove_records(sq, ids, n, removed, err);
 	free(ids);
 	*end = n < slice;
-	if (rc == 0 && *end)
-		rc = trim_rest(sq, before_us, slice, err);
-	return rc;
+	if (rc != 0 || !*end || dn_mono_us() < sq->rest_due_us)
+		return rc;
+	sq->rest_due_us = dn_mono_us() + REST_US;
+	return trim_rest(sq, before_us, slice, err);
 }
 
 int dn_sq_trim(struct dn_log *log, int64_t before_us, uint64_t max_bytes,

@@ -13,7 +13,6 @@
 
 enum {
 	DN_LOGQ_MAGIC = 0x6c6f6771,
-	DN_LOGQ_TRIM_US = 10000000,       /* between two rounds of retention */
 	DN_LOGQ_GROUP_MAX = 4096,         /* writes a commit */
 	DN_LOGQ_GROUP_BYTES_MAX = 4 << 20 /* of values a commit */
 };
@@ -76,6 +75,12 @@ static inline void dn_logq_list_add(
 	else
 		list->head = req;
 	list->tail = req;
+}
+
+/* Between two rounds of retention: a bound in bytes is soon outgrown. */
+static inline int64_t dn_logq_trim_us(const struct dn_logq *q)
+{
+	return q->options.records_bytes_max > 0 ? 1000000 : 10000000;
 }
 
 /* Marks what need not be written: a record whose delivery is judged within

@@ -243,7 +243,7 @@ static void trim(struct dn_logq *q)
 	    dn_log_trim(q->log, before_us, q->options.records_bytes_max, slice,
 		&removed, &err) == 1;
 	q->trim_due_us =
-	    dn_mono_us() + (q->trimming ? TRIM_PAUSE_US : DN_LOGQ_TRIM_US);
+	    dn_mono_us() + (q->trimming ? TRIM_PAUSE_US : dn_logq_trim_us(q));
 }
 
 /* A slice of what is due. */

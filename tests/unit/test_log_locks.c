@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 #include "log_help.h"
@@ -195,6 +196,53 @@ static void test_kill(void)
 	    1, "what was open became undelivered");
 }
 
+/* In a child, as the limit is the process's: writes until the file may not
+ * grow, then with the limit lifted the same once more. */
+static int write_until_full(void)
+{
+	struct rlimit limit;
+	struct dn_log *log = start_log("full.db");
+	uint64_t at = 0;
+	struct dn_log_row row;
+	int rc;
+
+	signal(SIGXFSZ, SIG_IGN);
+	if (log == NULL || getrlimit(RLIMIT_FSIZE, &limit) != 0)
+		return 1;
+	limit.rlim_cur = 400000;
+	if (setrlimit(RLIMIT_FSIZE, &limit) != 0)
+		return 2;
+	do {
+		row = row_of("c", ++at);
+		rc = put(log, &row, true);
+	} while (rc == 0 && at < 100000);
+	if (rc != -EAGAIN || at < 10)
+		return 3;
+	if (put(log, &row, true) != -EAGAIN)
+		return 4;
+	limit.rlim_cur = limit.rlim_max;
+	if (setrlimit(RLIMIT_FSIZE, &limit) != 0)
+		return 5;
+	if (put(log, &row, true) != 0)
+		return 6;
+	return read_stream(log, "c", 0, false, UINT64_MAX).n == at ? 0 : 7;
+}
+
+static void test_full(void)
+{
+	int status = -1;
+	pid_t pid = fork();
+
+	if (pid == 0)
+		_exit(write_until_full());
+	waitpid(pid, &status, 0);
+	IS_NUM(WIFEXITED(status) ? WEXITSTATUS(status) : -1, 0,
+	    "a full disk is a log that is away, until there is room");
+	IS_NUM(query("full.db", "SELECT (SELECT count(*) FROM records) ="
+				" (SELECT count(*) FROM open)"),
+	    1, "and no half of a write stays");
+}
+
 static void test_creation_race(void)
 {
 	pid_t pids[4];
@@ -230,6 +278,7 @@ int main(void)
 	test_sweep_lock();
 	test_busy();
 	test_kill();
+	test_full();
 	test_creation_race();
 	return tap_done();
 }

@@ -123,6 +123,20 @@ static void test_empty_file(void)
 	    "then a tool opens it");
 }
 
+/* Where a server died between making the file and its tables. */
+static void test_half_made(void)
+{
+	make_database(
+	    "half.db", "PRAGMA auto_vacuum=2;PRAGMA journal_mode=WAL");
+	OK(access(path_of("half.db"), F_OK) == 0, "a file without tables");
+	IS_NUM(open_code(url_of("half.db"), DN_LOG_TOOL), -EPROTO,
+	    "is no log for a tool");
+	IS_NUM(open_code(url_of("half.db"), DN_LOG_SERVER), 0,
+	    "and is made one by a server");
+	IS_NUM(query("half.db", "SELECT count(*) FROM records"), 0,
+	    "with its tables");
+}
+
 /* Runs fn in a child process without root's rights; its result. */
 static int as_nobody(int (*fn)(void))
 {
@@ -196,6 +210,7 @@ int main(void)
 	test_missing();
 	test_foreign();
 	test_empty_file();
+	test_half_made();
 	test_unwritable();
 	return tap_done();
 }
