@@ -2,10 +2,9 @@
 /*
  * dedup: which of the last N records were seen already.
  *
- * A record is known by a 128-bit keyed hash, either of its identity
- * (request_id, attempt, seq) or, where it has none, of its content (publisher's
- * stamp and payload); the two never collide by construction. The oldest is
- * forgotten first.
+ * A record is known by a 128-bit keyed hash of its identity (request_id,
+ * attempt, seq) or, where it has none, by its content (the publisher's stamp
+ * and payload). The oldest is forgotten first.
  *
  * Ownership: the caller owns the struct; {0} then dn_dedup_init.
  * Limits: `max` entries of 48 bytes, allocated as they are used.
@@ -40,8 +39,14 @@ void dn_dedup_release(struct dn_dedup *d);
 
 /* {0, 0} unless it has both request_id and seq. */
 struct dn_dedup_key dn_dedup_identity(const struct dn_record *r);
-/* {0, 0} unless it has the publisher's stamp. */
-struct dn_dedup_key dn_dedup_content(const struct dn_record *r);
+/* What the publisher sent, 0 unless it has the publisher's stamp; and what the
+ * server stored, its own stamp included. Hashes without a key, the same in
+ * every process, so that a file can keep them: they tell honest records apart
+ * and resist nobody. */
+uint64_t dn_dedup_content(const struct dn_record *r);
+uint64_t dn_dedup_proof(const struct dn_record *r);
+/* {0, 0} for 0. */
+struct dn_dedup_key dn_dedup_content_key(uint64_t content);
 static inline bool dn_dedup_key_set(struct dn_dedup_key key)
 {
 	return (key.hash[0] | key.hash[1]) != 0;

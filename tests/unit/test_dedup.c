@@ -11,7 +11,8 @@ static struct dn_dedup_key key_of(const char *line, bool content)
 	struct dn_dedup_key key = {{0, 0}};
 
 	if (dn_record_parse(&r, dn_str_of(line), &err) == 0)
-		key = content ? dn_dedup_content(&r) : dn_dedup_identity(&r);
+		key = content ? dn_dedup_content_key(dn_dedup_content(&r))
+			      : dn_dedup_identity(&r);
 	dn_record_release(&r);
 	return key;
 }
@@ -58,6 +59,33 @@ static void test_keys(void)
 	OK(!same("{\"data\":\"AAAA\",\"ts\":{\"enqueued\":5}}",
 	       "{\"data_b64\":\"AAAA\",\"ts\":{\"enqueued\":5}}", true),
 	    "bytes and text differ");
+}
+
+static uint64_t proof(const char *line)
+{
+	struct dn_record r = {0};
+	struct dn_err err = {0};
+	uint64_t h = 0;
+
+	if (dn_record_parse(&r, dn_str_of(line), &err) == 0)
+		h = dn_dedup_proof(&r);
+	dn_record_release(&r);
+	return h;
+}
+
+static void test_proof(void)
+{
+	OK(proof("{\"data\":1,\"ts\":{\"accepted\":6}}") ==
+		proof("{\"ts\":{\"accepted\":6},\"data\":1}"),
+	    "a proof is of what was stored");
+	OK(proof("{\"data\":1,\"ts\":{\"accepted\":6}}") !=
+		proof("{\"data\":1,\"ts\":{\"accepted\":7}}"),
+	    "with the server's stamp");
+	OK(proof("{\"data\":\"12345678\"}") != proof("{\"data\":\"1234567\"}"),
+	    "and the payload's length");
+	OK(proof("{\"data\":1,\"ts\":{\"enqueued\":5,\"accepted\":6}}") ==
+		0xf75312e6200dfd09,
+	    "and the same in every process");
 }
 
 static struct dn_dedup_key number_key(uint64_t i)
@@ -107,6 +135,7 @@ static void test_window(void)
 int main(void)
 {
 	test_keys();
+	test_proof();
 	test_window();
 	return tap_done();
 }
