@@ -4,7 +4,9 @@
  * written anew without what only a server may set. The key is what makes a
  * repeat harmless: dnot-pub's from the time it first sent the record, which
  * the server may have accepted without a sign; a row that has none is known
- * by its request and seq, or at last by its id.
+ * by its request and seq, or at last by its id. What was only accepted may go
+ * with a crash of the server, so the row waits until the record is in the log,
+ * where there is one.
  */
 #include "attempt.h"
 
@@ -45,6 +47,10 @@ int sweep_publish_params(
 			 (r.request_id.n == 0 || r.seq < 0))
 			r.idempotency_key = item->u.uid;
 		dn_record_write(out, &r);
+		if (!item->unlogged) {
+			out->n--; /* the closing brace */
+			dn_buf_lit(out, ",\"wait\":\"logged\"}");
+		}
 	}
 	dn_record_release(&r);
 	return rc;

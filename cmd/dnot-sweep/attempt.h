@@ -16,7 +16,8 @@
 DN_MUST_CHECK int sweep_redeliver_params(
     struct dn_buf *out, const struct sweep_item *item, struct dn_err *err);
 
-/* `publish`: the record as its publisher sent it, under its first key. */
+/* `publish`: the record as its publisher sent it, under its first key; the
+ * answer waits for the log unless the item says that there is none. */
 DN_MUST_CHECK int sweep_publish_params(
     struct dn_buf *out, const struct sweep_item *item, struct dn_err *err);
 

@@ -25,6 +25,7 @@ struct sweep_item {
 	/* The pass's own. */
 	void *owner;
 	enum dn_sweep_action action;
+	bool unlogged; /* its namespace has no log */
 	enum { ITEM_WAITS, ITEM_SENT, ITEM_FINISHED } state;
 };
 

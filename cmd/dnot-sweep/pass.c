@@ -21,7 +21,11 @@
 #include "diag.h"
 #include "page.h"
 
-enum { WINDOW = 64, ANSWER_MS = 60000 };
+enum {
+	WINDOW = 64,
+	ANSWER_MS = 60000,
+	NOT_AVAILABLE = 108 /* the server's error */
+};
 
 struct pass {
 	struct sweep *sweep;
@@ -166,6 +170,21 @@ static void await_answer(struct pass *pass)
 	DN_ASSERT(rc == 0);
 }
 
+static bool wants_log(const struct sweep_item *item)
+{
+	return item->action == DN_SWEEP_PUBLISH && !item->unlogged;
+}
+
+/* Its namespace has no log to wait for: accepted is all there is, and its turn
+ * comes again. */
+static void turn_unlogged(struct pass *pass, struct sweep_item *item)
+{
+	item->unlogged = true;
+	item->state = ITEM_WAITS;
+	pass->n.scanned--;
+	pass->acted--;
+}
+
 static void on_reply(void *arg, const struct dn_client_reply *reply)
 {
 	struct sweep_item *item = arg;
@@ -186,7 +205,10 @@ static void on_reply(void *arg, const struct dn_client_reply *reply)
 		    DN_FMT(reply->message));
 	pass->in_flight--;
 	await_answer(pass);
-	settle(pass, item, &verdict);
+	if (reply->code == NOT_AVAILABLE && wants_log(item))
+		turn_unlogged(pass, item);
+	else
+		settle(pass, item, &verdict);
 	pump(pass);
 }
 
