@@ -46,6 +46,7 @@ enum item_state {
 
 struct item {
 	struct item *next;
+	struct item **link; /* what points to it; of an orphan only */
 	struct pub *pub;
 	enum item_state state;
 	bool outstanding; /* a reply will come that names it */
@@ -86,6 +87,7 @@ struct pub {
 	/* The queue. */
 	struct item *head, **tail;
 	size_t items;
+	struct item *orphans; /* given up, but a reply will name them */
 	struct item *unsent; /* where to look for the first to send */
 	bool rescan;         /* unsent is not right any more */
 	uint64_t failed_n;

@@ -141,6 +141,9 @@ static void on_reply(void *arg, const struct dn_client_reply *reply)
 
 	item->outstanding = false;
 	if (!item->queued) {
+		*item->link = item->next;
+		if (item->next != NULL)
+			item->next->link = item->link;
 		item_free(item);
 		return;
 	}
@@ -256,6 +259,16 @@ void queue_give_up(struct pub *p)
 	p->rescan = true;
 }
 
+/* Keeps it for the reply that will name it. */
+static void orphan(struct pub *p, struct item *item)
+{
+	item->link = &p->orphans;
+	item->next = p->orphans;
+	if (item->next != NULL)
+		item->next->link = &item->next;
+	p->orphans = item;
+}
+
 static void pop_done(struct pub *p)
 {
 	struct item *item;
@@ -269,7 +282,9 @@ static void pop_done(struct pub *p)
 		p->items--;
 		report_item(p, item);
 		item->queued = false;
-		if (!item->outstanding)
+		if (item->outstanding)
+			orphan(p, item);
+		else
 			item_free(item);
 	}
 }
@@ -324,4 +339,8 @@ void queue_release(struct pub *p)
 		item_free(item);
 	}
 	p->tail = &p->head;
+	while ((item = p->orphans) != NULL) {
+		p->orphans = item->next;
+		item_free(item);
+	}
 }
