@@ -1,4 +1,12 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * How it works: the scheme decides who reads the rest. Only bytes that names,
+ * addresses and paths are made of pass, since host and path go into the
+ * request as they are.
+ *
+ * How it fails: with the reason; a URL that may hold a password is not
+ * repeated in it.
+ */
 #include "client_url.h"
 
 #include <ctype.h>

@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * How it works: each form is tried in turn, the strict ones first; no two of
+ * them take the same text.
+ *
+ * How it fails: what no form takes is an error that lists the forms.
+ */
 #include "since.h"
 
 #include <ctype.h>
