@@ -86,9 +86,9 @@ DN_MUST_CHECK int dn_log_put_undelivered(struct dn_log *log,
     const struct dn_log_row *row, const struct dn_log_undelivered *u,
     struct dn_err *err);
 /* Out of open: somebody took it. */
-DN_MUST_CHECK int dn_log_put_delivered(struct dn_log *log,
-    struct dn_str tenant, struct dn_str channel, struct dn_str epoch,
-    uint64_t offset, struct dn_err *err);
+DN_MUST_CHECK int dn_log_put_delivered(struct dn_log *log, struct dn_str tenant,
+    struct dn_str channel, struct dn_str epoch, uint64_t offset,
+    struct dn_err *err);
 /* An undelivered one was taken after all: remembered until the sweep removes
  * its row. By uid, or (uid unset) by position. */
 DN_MUST_CHECK int dn_log_put_taken(struct dn_log *log, struct dn_str uid,
@@ -139,11 +139,11 @@ struct dn_log_position {
 /* Visits where each channel stood, as far as the log knows: its position at
  * the last clean stop (or removal), or behind that where records tell. */
 typedef int dn_log_position_fn(void *arg, const struct dn_log_position *pos);
-DN_MUST_CHECK int dn_log_positions(struct dn_log *log, dn_log_position_fn *fn,
-    void *arg, struct dn_err *err);
+DN_MUST_CHECK int dn_log_positions(
+    struct dn_log *log, dn_log_position_fn *fn, void *arg, struct dn_err *err);
 /* Inside a transaction: replaces one channel's position. */
-DN_MUST_CHECK int dn_log_put_position(struct dn_log *log,
-    const struct dn_log_position *pos, struct dn_err *err);
+DN_MUST_CHECK int dn_log_put_position(
+    struct dn_log *log, const struct dn_log_position *pos, struct dn_err *err);
 /* Marks the clean stop. */
 DN_MUST_CHECK int dn_log_stop(struct dn_log *log, struct dn_err *err);
 bool dn_log_dev(struct dn_log *log);
@@ -159,8 +159,7 @@ DN_MUST_CHECK int dn_log_taken(
  * there may be more to do, 0: this round is over. *removed may be 0 in both
  * cases. */
 DN_MUST_CHECK int dn_log_trim(struct dn_log *log, int64_t before_us,
-    uint64_t max_bytes, uint64_t slice, uint64_t *removed,
-    struct dn_err *err);
+    uint64_t max_bytes, uint64_t slice, uint64_t *removed, struct dn_err *err);
 
 /* Housekeeping that can wait until nothing else is to do (SQLite: a
  * checkpoint, free pages given back). What fails is tried again next time. */
@@ -179,8 +178,7 @@ DN_MUST_CHECK int dn_log_undelivered(struct dn_log *log, struct dn_str tenant,
     struct dn_err *err);
 /* The last terminal record of a request: 1 found (callback ran), 0 none. */
 DN_MUST_CHECK int dn_log_final(struct dn_log *log, struct dn_str tenant,
-    struct dn_str request_id, dn_log_row_fn *fn, void *arg,
-    struct dn_err *err);
+    struct dn_str request_id, dn_log_row_fn *fn, void *arg, struct dn_err *err);
 /* Each of these is its own short transaction. A row that is gone is a
  * success. An empty reason keeps the one that is there. */
 DN_MUST_CHECK int dn_log_sweep_done(
@@ -189,8 +187,8 @@ DN_MUST_CHECK int dn_log_sweep_retry(struct dn_log *log, int64_t id,
     int64_t attempts, int64_t not_before_us, struct dn_str reason,
     struct dn_err *err);
 /* undelivered -> dead, its value with the whole story. */
-DN_MUST_CHECK int dn_log_sweep_bury(struct dn_log *log, int64_t id,
-    struct dn_str reason, struct dn_err *err);
+DN_MUST_CHECK int dn_log_sweep_bury(
+    struct dn_log *log, int64_t id, struct dn_str reason, struct dn_err *err);
 /* Lists dead (value as it is) and puts one (id) or all (id == 0) back into
  * undelivered under the same uid, with attempts 0 and `first` now (else it
  * would be too old at once); *moved counts. */

@@ -59,7 +59,6 @@ struct dn_logq {
 	struct dn_logq_list *done; /* a loop each */
 	uint64_t taken_writes;
 	int64_t away_since_us;
-	int64_t slept_us;
 	int64_t trim_due_us;
 	bool trimming;
 	int64_t idle_due_us; /* 0: nothing was written since */

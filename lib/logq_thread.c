@@ -25,8 +25,6 @@ enum {
 	READS_US = 20000,     /* for reads, between two groups */
 	TRIM_SLICE = 256,     /* records */
 	TRIM_PAUSE_US = 2000, /* between two slices */
-	BREATH_US = 100000,   /* of work without a pause */
-	PAUSE_NS = 1500000,   /* lets other processes write */
 	IDLE_US = 1000000,    /* idle work, after the last write */
 };
 
@@ -260,18 +258,6 @@ static void housekeeping(struct dn_logq *q)
 	}
 }
 
-/* The gaps between two groups are too short for another process to get the
- * lock: one that is always busy leaves a longer one now and then. */
-static void breathe(struct dn_logq *q)
-{
-	struct timespec pause = {0, PAUSE_NS};
-
-	if (dn_mono_us() - q->slept_us < BREATH_US)
-		return;
-	nanosleep(&pause, NULL);
-	q->slept_us = dn_mono_us();
-}
-
 /* Waits for something to do; false at the stop with nothing or no time
  * left. */
 static bool wait_for_work(struct dn_logq *q)
@@ -282,10 +268,8 @@ static bool wait_for_work(struct dn_logq *q)
 	if (q->idle_due_us != 0 && q->idle_due_us < until_us)
 		until_us = q->idle_due_us;
 	pthread_mutex_lock(&q->mutex);
-	if (q->writes.head == NULL && q->reads.head == NULL && !q->stopping) {
+	if (q->writes.head == NULL && q->reads.head == NULL && !q->stopping)
 		sleep_until(q, until_us, true);
-		q->slept_us = dn_mono_us();
-	}
 	more = q->writes.head != NULL || q->reads.head != NULL || !q->stopping;
 	pthread_mutex_unlock(&q->mutex);
 	return more;
@@ -299,7 +283,6 @@ static bool turn(struct dn_logq *q)
 		return false;
 	run_reads(q);
 	housekeeping(q);
-	breathe(q);
 	return true;
 }
 

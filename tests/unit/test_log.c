@@ -230,6 +230,26 @@ static void test_scan(void)
 	dn_log_close(&log);
 }
 
+static void test_rollback(void)
+{
+	struct dn_log *log = start_log("rollback.db");
+	struct dn_log_row row = row_of("c", 1);
+
+	OK(dn_log_begin(log, &err) == 0 &&
+		dn_log_put(log, &row, true, &err) == 0,
+	    "a write");
+	dn_log_rollback(log);
+	IS_NUM(read_stream(log, "c", 0, false, 1).n, 0, "is taken back");
+	dn_log_rollback(log);
+	IS_NUM(put(log, &row, true), 0, "and can be done again");
+	OK(dn_log_begin(log, &err) == 0, "a write that is not finished");
+	row = row_of("c", 2);
+	IS_NUM(dn_log_put(log, &row, true, &err), 0, "goes in");
+	dn_log_close(&log);
+	IS_NUM(query("rollback.db", "SELECT count(*) FROM records"), 1,
+	    "and is gone with the log's close");
+}
+
 static void test_many(void)
 {
 	enum { N = 100000 };
@@ -278,6 +298,7 @@ int main(void)
 	test_limits();
 	test_epochs();
 	test_scan();
+	test_rollback();
 	test_many();
 	return tap_done();
 }
