@@ -33,6 +33,7 @@ struct readers {
 	uint64_t count;
 	uint64_t opened, subscribed;
 	bool ready, failed;
+	bool warned; /* of a lost connection: they come in crowds */
 	struct reader *v;
 };
 
@@ -51,6 +52,13 @@ static void give_up(struct readers *all, int exit_code, const char *reason)
 	all->o.failed(all->o.arg, exit_code, reason);
 }
 
+static void note_loss(struct readers *all, const char *reason)
+{
+	dn_diag(all->warned ? DN_INFO : DN_WARN, NULL, "subscriber: %s%s",
+	    reason, all->warned ? "" : " (further ones with -v)");
+	all->warned = true;
+}
+
 static void on_state(void *arg, const struct dn_client_why *why)
 {
 	struct reader *r = arg;
@@ -61,7 +69,7 @@ static void on_state(void *arg, const struct dn_client_why *why)
 	else if (why->state != DN_CLIENT_CONNECTING || why->tries == 0)
 		return;
 	else if (all->ready)
-		dn_diag(DN_WARN, NULL, "subscriber: %s", why->reason);
+		note_loss(all, why->reason);
 	else if (all->subscribed == 0 || why->tries > TRIES_MAX)
 		give_up(all, why->exit_code, why->reason);
 }

@@ -156,12 +156,13 @@ static void write_what(
 		dn_buf_lit(out, "records from stdin\n");
 	else
 		dn_buf_printf(out,
-		    "%s: %llu subscribers on %llu channels, %llu/s of %llu B "
-		    "for %.3g s\n",
+		    "%s: %llu subscriber%s on %llu channel%s, %llu/s of "
+		    "%llu B for %.3g s\n",
 		    l->path, (unsigned long long)l->subscribers,
+		    l->subscribers == 1 ? "" : "s",
 		    (unsigned long long)l->channels,
-		    (unsigned long long)l->rate, (unsigned long long)l->size,
-		    (double)l->duration_us / 1e6);
+		    l->channels == 1 ? "" : "s", (unsigned long long)l->rate,
+		    (unsigned long long)l->size, (double)l->duration_us / 1e6);
 	dn_buf_printf(out,
 	    "planned %llu  sent %llu  expected %llu  received %llu\n"
 	    "lost %llu  duplicate %llu  reordered %llu\n\n",

@@ -120,7 +120,8 @@ static void fill_tally(struct run *run)
 	tally->sent = r->sent - r->refused;
 	tally->late_us = r->late_us;
 	if (r->sent > 1 && span_us > 0)
-		tally->rate = (double)(r->sent - 1) * 1e6 / (double)span_us;
+		tally->rate = (double)(r->sent - 1) * 1e6 / (double)span_us *
+			      (double)tally->sent / (double)r->sent;
 	count_expected(run);
 }
 
