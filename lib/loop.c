@@ -370,10 +370,11 @@ void dn_loop_init(struct dn_loop *loop, struct dn_server *server, unsigned ix,
 	rc |= uv_idle_init(&loop->uv, &loop->spin);
 	rc |= uv_async_init(&loop->uv, &loop->wake, on_wake);
 	rc |= uv_timer_init(&loop->uv, &loop->tick);
+	rc |= uv_timer_init(&loop->uv, &loop->drain);
 	DN_ASSERT(rc == 0);
 	loop->uv.data = loop;
 	loop->prepare.data = loop->spin.data = loop->wake.data =
-	    loop->tick.data = loop;
+	    loop->tick.data = loop->drain.data = loop;
 	rc = uv_prepare_start(&loop->prepare, on_prepare);
 	rc |= uv_timer_start(&loop->tick, on_tick, TICK_MS, TICK_MS);
 	DN_ASSERT(rc == 0);

@@ -40,6 +40,8 @@ struct dn_loop {
 	uv_idle_t spin; /* runs while a flush ended on its budget */
 	uv_async_t wake;
 	uv_timer_t tick;
+	uv_timer_t drain; /* runs while the loop is being stopped */
+	int64_t drain_until_us;
 	struct dn_wheel wheel;
 
 	uv_mutex_t lock; /* guards the next two */
