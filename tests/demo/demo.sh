@@ -14,6 +14,7 @@ work=$(mktemp -d) || exit 73
 cd "$work" || exit 73
 log=sqlite:$work/log.db
 started=$SECONDS
+patience=${DEMO_PATIENCE:-20}
 
 if [[ -t 1 && -z ${NO_COLOR:-} && ${TERM:-dumb} != dumb ]]; then
 	bold=$'\e[1m' dim=$'\e[2m' good=$'\e[32m' bad=$'\e[31m'
@@ -48,16 +49,16 @@ line()
 	printf '    %s\n' "$*"
 }
 
-# checked TEXT CMD...: awaits the condition, at most 20 s.
+# checked TEXT CMD...: awaits the condition, $patience seconds at most.
 checked()
 {
-	local text=$1 deadline=$((SECONDS + 20))
+	local text=$1 deadline=$((SECONDS + patience))
 
 	shift
 	until "$@" >/dev/null 2>&1; do
 		if ((SECONDS > deadline)); then
 			printf '    %s%s %s%s\n' "$bad" "$cross" "$text" "$off"
-			line "waited 20 s for: $*"
+			line "waited $patience s for: $*"
 			tail -n 5 ./*.err
 			exit 1
 		fi

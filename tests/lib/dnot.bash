@@ -83,6 +83,7 @@ dnot_teardown()
 		[[ -e $file ]] || continue
 		name=$(basename "$file" .pid)
 		kill -KILL "$(<"$file")" 2>/dev/null || :
+		wait "$(<"$file")" 2>/dev/null || :
 		_show "$name"
 	done
 	_no_sanitizer_report || status=1
@@ -217,7 +218,7 @@ reap()
 		_show "$name"
 		return 1
 	fi
-	wait "$pid" || status=$?
+	wait "$pid" 2>/dev/null || status=$?
 	rm -f "$BATS_TEST_TMPDIR/$name.pid"
 	if [[ $status != "$want" ]]; then
 		_show "$name"

@@ -27,6 +27,29 @@ hostile()
 	stop_server
 }
 
+# hurried SCENARIO [PING]: the same against a server with short patience.
+hurried()
+{
+	local sum
+
+	export DNOT_KEY=secret
+	sum=$(printf %s "$DNOT_KEY" | sha256sum)
+	cat >conf.json <<-END
+	{"listen": ["127.0.0.1:0"], "http_timeout": "300ms",
+	 "stale_close_delay": "300ms", "ping_interval": "${2:-25s}",
+	 "pong_timeout": "300ms",
+	 "tenants": {"t": {"api_keys": [{"sha256": "${sum%% *}"}],
+	  "namespaces": {"": {"queue_age": "300ms",
+	   "queue_bytes": 1000000000, "history_size": 10,
+	   "history_ttl": "1m"}}}}}
+	END
+	start_serve server --config conf.json --threads 2
+	raw "$1" || fail "scenario $1"
+	run -0 api publish '{"channel":"after","data":1}'
+	equal "$(json .result.offset)" 1
+	stop_server
+}
+
 @test "garbage instead of HTTP is refused" {
 	hostile garbage
 }
@@ -81,4 +104,24 @@ hostile()
 
 @test "resets in the middle of everything" {
 	hostile resets
+}
+
+@test "a handshake that never ends is ended" {
+	hurried endless-handshake
+}
+
+@test "a body that never ends is ended" {
+	hurried endless-body
+}
+
+@test "who does not send connect is closed as stale" {
+	hurried no-connect
+}
+
+@test "who does not answer pings is closed" {
+	hurried no-pong 1s
+}
+
+@test "what waits for too long in a queue closes its connection as slow" {
+	hurried old-queue
 }

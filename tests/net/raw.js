@@ -13,6 +13,7 @@ const net = require('node:net');
 const [scenario, ...args] = process.argv.slice(2);
 const { hostname: host, port } = new URL(process.env.DNOT_URL);
 const PATIENCE = Number(process.env.DNOT_PATIENCE || 1);
+const KEY = process.env.DNOT_KEY || 'dev';
 const CONNECT = '{"id":1,"connect":{"name":"raw"}}';
 
 // A socket that collects what comes and can be asked to wait for it.
@@ -133,12 +134,14 @@ class Raw {
 	}
 }
 
+// With DNOT_KEY it is a backend's connection, else an ordinary client's.
 function upgrade(extra = '', path = '/connection/websocket') {
+	const key = process.env.DNOT_KEY ? `X-API-Key: ${KEY}\r\n` : '';
 	return `GET ${path} HTTP/1.1\r\nHost: ${host}:${port}\r\n` +
 		'Connection: Upgrade\r\nUpgrade: websocket\r\n' +
 		'Sec-WebSocket-Version: 13\r\n' +
 		`Sec-WebSocket-Key: ${randomBytes(16).toString('base64')}\r\n` +
-		`${extra}\r\n`;
+		`${key}${extra}\r\n`;
 }
 
 // A client frame; length may lie, mask may be missing.
@@ -180,11 +183,18 @@ async function connect(extra) {
 	return raw;
 }
 
-async function refused(bytes, ...statuses) {
+// Refused, but the connection may go on, as HTTP has it.
+async function denied(bytes, ...statuses) {
 	const raw = await Raw.open();
 	raw.send(bytes);
 	const status = await raw.status();
 	assert.ok(statuses.includes(status), `status ${status}`);
+	return raw;
+}
+
+// Broken HTTP: nobody knows what follows, so that it ends there.
+async function refused(bytes, ...statuses) {
+	const raw = await denied(bytes, ...statuses);
 	await raw.end();
 }
 
@@ -210,7 +220,7 @@ function grewAtMost(before, kib) {
 
 const post = (path, headers, body = '') =>
 	`POST ${path} HTTP/1.1\r\nHost: ${host}:${port}\r\n` +
-	`X-API-Key: dev\r\nContent-Type: application/json\r\n${headers}\r\n` +
+	`X-API-Key: ${KEY}\r\nContent-Type: application/json\r\n${headers}\r\n` +
 	body;
 
 const scenarios = {
@@ -260,7 +270,7 @@ const scenarios = {
 		raw.socket.destroy();
 	},
 
-	// ARG: the server's time limit is that of its configuration.
+	// These need a server with short limits, else they take their time.
 	async 'endless-handshake'() {
 		const raw = await Raw.open();
 		raw.send(upgrade().slice(0, -2));
@@ -306,22 +316,36 @@ const scenarios = {
 
 	async upgrades() {
 		const drop = (re) => upgrade().replace(re, '');
-		await refused(drop(/Sec-WebSocket-Key:[^\r]*\r\n/), 400, 426);
-		await refused(upgrade().replace(/Version: 13/, 'Version: 7'),
+		await denied(drop(/Sec-WebSocket-Key:[^\r]*\r\n/), 400, 426);
+		await denied(upgrade().replace(/Version: 13/, 'Version: 7'),
 			400, 426);
-		await refused(upgrade().replace(/Key: [^\r]*/, 'Key: short'), 400);
-		await refused(upgrade().replace('GET', 'POST'), 400, 405, 426);
+		await denied(upgrade().replace(/Key: [^\r]*/, 'Key: short'), 400);
+		await denied(upgrade().replace('GET', 'POST'),
+			400, 404, 405, 426);
 	},
 
-	// A web page must not reach a --dev server, nor by a rebound name.
+	// A web page from elsewhere must not reach a --dev server, nor one by
+	// a name that was pointed here; a page of this machine may.
 	async origins() {
-		await refused(upgrade('Origin: https://evil.example\r\n'), 403);
-		await refused(upgrade('Origin: null\r\n'), 403);
-		await refused(upgrade(`Origin: http://${host}:${port}\r\n`), 403);
-		await refused(upgrade().replace(/Host:[^\r]*/,
-			'Host: evil.example'), 403, 421);
-		await refused(post('/api/publish', 'Origin: https://evil.example' +
-			'\r\nContent-Length: 2\r\n', '{}'), 403);
+		const evil = ['https://evil.example', 'null', '', 'file://',
+			'http://127.0.0.1.evil.example',
+			'http://127.0.0.1@evil.example',
+			'http://localhost.evil.example:80',
+			'http://evil.example/http://127.0.0.1',
+			'http://127.0.0.1:1:2', 'http://[::1].evil.example'];
+		for (const origin of evil) {
+			await denied(upgrade(`Origin: ${origin}\r\n`), 403);
+			await denied(post('/api/publish', `Origin: ${origin}\r\n` +
+				'Content-Length: 2\r\n', '{}'), 403);
+		}
+		for (const name of ['evil.example', '127.0.0.1.evil.example',
+			'localhost.evil.example', '10.0.0.1', '0.0.0.0']) {
+			const rebound = `Host: ${name}:${port}`;
+			await denied(upgrade().replace(/Host:[^\r]*/, rebound), 403);
+			await denied(`GET /metrics HTTP/1.1\r\n${rebound}\r\n\r\n`,
+				403);
+		}
+		await denied(upgrade('Origin: http://localhost:3000\r\n'), 101);
 	},
 
 	async bodies() {
@@ -435,6 +459,27 @@ const scenarios = {
 		}
 		assert.equal(next, N + 1);
 		grewAtMost(before, 32768);
+		slow.socket.resume();
+		assert.equal(await slow.closeCode(), 3008);
+		await slow.end();
+	},
+
+	// Little enough for the queue, but for too long. Needs a short queue_age.
+	async 'old-queue'() {
+		const slow = await connect(), publisher = await connect();
+		slow.send(frame('{"id":2,"subscribe":{"channel":"old"}}'));
+		assert.ok((await slow.reply(2)).subscribe);
+		slow.socket.pause();
+		const data = 'y'.repeat(60000);
+		for (let i = 2; i < 202; i++) {
+			publisher.send(frame(`{"id":${i},"rpc":{"method":` +
+				'"publish","data":{"channel":"old","wait":' +
+				`"written","data":"${data}"}}}`));
+		}
+		// The answer comes once nobody has it in a queue any more.
+		const last = (await publisher.reply(201)).rpc.data;
+		assert.equal(last.matched, 1);
+		assert.equal(last.slow, 1);
 		slow.socket.resume();
 		assert.equal(await slow.closeCode(), 3008);
 		await slow.end();

@@ -1,0 +1,16 @@
+# fish completion for dnot-serve; made by dnot-serve --completion fish
+complete -c dnot-serve -f
+complete -c dnot-serve -l config -r -F -d 'Read the configuration, one JSON object'
+complete -c dnot-serve -l dev -d 'Run without a configuration: one open tenant, on loopback'
+complete -c dnot-serve -l listen -x -d 'Listen on HOST:PORT, [V6]:PORT or unix:PATH'
+complete -c dnot-serve -l log -x -d 'The durable log: sqlite:PATH, sqlite: or none'
+complete -c dnot-serve -l threads -x -d 'Run N event loops'
+complete -c dnot-serve -l check-config -d 'Say everything that is wrong with the configuration, and exit'
+complete -c dnot-serve -l print-config -d 'Print the effective configuration and exit'
+complete -c dnot-serve -l ready-fd -x -d 'Once ready, write the first address to descriptor N'
+complete -c dnot-serve -l issue-token -x -d 'Print a token with these claims, a JSON object, and exit'
+complete -c dnot-serve -l tenant -x -d 'The tenant for --issue-token'
+complete -c dnot-serve -s v -l verbose -d 'Say more on standard error'
+complete -c dnot-serve -s q -l quiet -d 'Say only what is wrong'
+complete -c dnot-serve -l help -d 'Print this help and exit'
+complete -c dnot-serve -l version -d 'Print the version and exit'
