@@ -113,20 +113,20 @@ completions: all ## rewrites completions/ from the option tables
 	done
 
 DEST := $(DESTDIR)$(PREFIX)
-MAN  := $(DEST)/share/man/man1
-BASH := $(DEST)/share/bash-completion/completions
-ZSH  := $(DEST)/share/zsh/site-functions
-FISH := $(DEST)/share/fish/vendor_completions.d
+MAN  := share/man/man1
+BASH := share/bash-completion/completions
+ZSH  := share/zsh/site-functions
+FISH := share/fish/vendor_completions.d
 install: all ## PREFIX= (/usr/local) DESTDIR=: programs, manual, completions
-	install -d $(DEST)/bin $(MAN) $(BASH) $(ZSH) $(FISH)
-	install -m 755 $(BINARIES) $(DEST)/bin
-	install -m 644 $(PROGRAMS:%=man/%.1) $(MAN)
-	install -m 644 $(PROGRAMS:%=completions/bash/%) $(BASH)
-	install -m 644 $(PROGRAMS:%=completions/zsh/_%) $(ZSH)
-	install -m 644 $(PROGRAMS:%=completions/fish/%.fish) $(FISH)
+	install -d $(foreach d,bin $(MAN) $(BASH) $(ZSH) $(FISH),"$(DEST)/$d")
+	install -m 755 $(BINARIES) "$(DEST)/bin"
+	install -m 644 $(PROGRAMS:%=man/%.1) "$(DEST)/$(MAN)"
+	install -m 644 $(PROGRAMS:%=completions/bash/%) "$(DEST)/$(BASH)"
+	install -m 644 $(PROGRAMS:%=completions/zsh/_%) "$(DEST)/$(ZSH)"
+	install -m 644 $(PROGRAMS:%=completions/fish/%.fish) "$(DEST)/$(FISH)"
 
 uninstall: ## removes what install put there
-	rm -f $(PROGRAMS:%=$(DEST)/bin/%) $(PROGRAMS:%=$(MAN)/%.1) \
+	cd "$(DEST)" && rm -f $(PROGRAMS:%=bin/%) $(PROGRAMS:%=$(MAN)/%.1) \
 	    $(PROGRAMS:%=$(BASH)/%) $(PROGRAMS:%=$(ZSH)/_%) \
 	    $(PROGRAMS:%=$(FISH)/%.fish)
 
