@@ -385,6 +385,8 @@ void dn_loop_run(void *arg)
 	struct dn_loop *loop = arg;
 
 	(void)uv_run(&loop->uv, UV_RUN_DEFAULT);
+	/* A stopped loop had no turn's end: its last mails still go out. */
+	hand_over_all(loop);
 }
 
 static void close_handle(uv_handle_t *handle, void *arg)
