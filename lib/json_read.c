@@ -5,7 +5,8 @@
  * what lies between; a string is decoded only where it has a backslash.
  *
  * How it fails: a reader says false where the value is of another type or
- * does not fit. Handing in a text that was not validated is a bug of the caller.
+ * does not fit. Handing in a text that was not validated is a bug of the
+ * caller.
  */
 #include "json.h"
 

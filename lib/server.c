@@ -40,8 +40,7 @@ bool dn_server_log_behind(struct dn_server *server)
 	if (server->logq == NULL)
 		return false;
 	dn_logq_stats(server->logq, &stats);
-	return stats.pending_bytes >
-	    server->log_queue_bytes / 2;
+	return stats.pending_bytes > server->log_queue_bytes / 2;
 }
 
 bool dn_server_ready(struct dn_server *server, bool *degraded)

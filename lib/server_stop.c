@@ -19,9 +19,9 @@
 
 enum {
 	POLL_MS = 10,
-	SPREAD_US = 2000,          /* a client's share of the drain time */
-	DRAIN_GRACE_US = 1500000,  /* for the last close frames */
-	OUTCOMES_US = 2000000,     /* for open outcomes */
+	SPREAD_US = 2000,         /* a client's share of the drain time */
+	DRAIN_GRACE_US = 1500000, /* for the last close frames */
+	OUTCOMES_US = 2000000,    /* for open outcomes */
 };
 
 struct note {
@@ -51,7 +51,7 @@ static void tell_first(
 	dn_loop_send(loop, 0, &note->mail);
 }
 
-/* --- the steps, last one first ------------------------------------------------- */
+/* --- the steps, last one first ------------------------------------------ */
 
 static void run_stop(struct dn_loop *loop, struct dn_mail *mail)
 {
@@ -143,15 +143,14 @@ static void run_drain(struct dn_loop *loop, struct dn_mail *mail)
 			conn->timer.fire = on_shutdown_due;
 			dn_wheel_arm(&loop->wheel, &conn->timer,
 			    now +
-				(int64_t)dn_random_below(
-				    (uint64_t)spread + 1));
+				(int64_t)dn_random_below((uint64_t)spread + 1));
 		}
 	}
 	loop->drain_until_us = now + loop->conf->drain_us + DRAIN_GRACE_US;
 	(void)uv_timer_start(&loop->drain, on_drain, 0, POLL_MS);
 }
 
-/* --- signals ------------------------------------------------------------------------ */
+/* --- signals ---------------------------------------------------------- */
 
 static void on_stop(uv_signal_t *handle, int number)
 {
@@ -207,8 +206,8 @@ static void on_reload(uv_signal_t *handle, int number)
 	dn_notify_ready();
 }
 
-static void watch(struct dn_server *s, uv_signal_t *handle, uv_signal_cb cb,
-    int number)
+static void watch(
+    struct dn_server *s, uv_signal_t *handle, uv_signal_cb cb, int number)
 {
 	int rc = uv_signal_init(&s->loops[0].uv, handle);
 

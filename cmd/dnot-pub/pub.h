@@ -88,8 +88,8 @@ struct pub {
 	struct item *head, **tail;
 	size_t items;
 	struct item *orphans; /* given up, but a reply will name them */
-	struct item *unsent; /* where to look for the first to send */
-	bool rescan;         /* unsent is not right any more */
+	struct item *unsent;  /* where to look for the first to send */
+	bool rescan;          /* unsent is not right any more */
 	uint64_t failed_n;
 	/* shape */
 	char *fields; /* the flags' fields as a JSON object */

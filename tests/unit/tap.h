@@ -41,8 +41,8 @@ static inline bool tap_str(const char *file, int line, const char *got,
 	return ok;
 }
 
-static inline bool tap_num(const char *file, int line, int64_t got,
-    int64_t want, const char *name)
+static inline bool tap_num(
+    const char *file, int line, int64_t got, int64_t want, const char *name)
 {
 	if (!tap_ok(got == want, file, line, name))
 		printf("#  got: %" PRId64 "\n# want: %" PRId64 "\n", got, want);
@@ -50,11 +50,11 @@ static inline bool tap_num(const char *file, int line, int64_t got,
 }
 
 #define OK(cond, name) tap_ok((cond), __FILE__, __LINE__, (name))
-#define IS_STR(got, want, name)                                                \
+#define IS_STR(got, want, name) \
 	tap_str(__FILE__, __LINE__, (got), strlen(got), (want), (name))
-#define IS_SLICE(got, want, name)                                              \
+#define IS_SLICE(got, want, name) \
 	tap_str(__FILE__, __LINE__, (got).p, (got).n, (want), (name))
-#define IS_NUM(got, want, name)                                                \
+#define IS_NUM(got, want, name) \
 	tap_num(__FILE__, __LINE__, (int64_t)(got), (int64_t)(want), (name))
 
 static inline int tap_done(void)
