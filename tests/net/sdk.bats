@@ -123,6 +123,8 @@ publish()
 	lines tail 3
 	kill_server
 	restart_server
+	wait_until -t 30 jq -se 'map(select(.subscribed)) | length == 2' \
+	    tail.out
 	publish sdk:crash 2
 	wait_until jq -se 'map(select(.data == 2)) | length == 1' tail.out
 	run -0 jq -sc 'map(select(.subscribed)) | last |
