@@ -160,15 +160,12 @@ static size_t take_lines(struct pub *p)
 
 void pub_pump(struct pub *p)
 {
-	size_t took;
-
 	if (p->closing)
 		return;
 	p->wake = false;
-	do {
-		took = take_lines(p);
+	queue_run(p); /* first of all makes room */
+	while (take_lines(p) > 0)
 		queue_run(p);
-	} while (took > 0 && p->items < PUB_IN_FLIGHT);
 	report_flush(p);
 	if (p->input_ended && p->items == 0)
 		end(p);
