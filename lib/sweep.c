@@ -74,7 +74,7 @@ struct dn_sweep_plan dn_sweep_plan(const struct dn_sweep_rules *rules,
 		return (struct dn_sweep_plan){DN_SWEEP_BURY, "too_old"};
 	if (u->attempts >= 0 && (uint64_t)u->attempts >= rules->max_attempts)
 		return (struct dn_sweep_plan){DN_SWEEP_BURY, "too_often"};
-	if (age < rules->min_age_us)
+	if (age < rules->min_age_us || u->first_us > rules->began_us)
 		return (struct dn_sweep_plan){DN_SWEEP_LEAVE, "too_young"};
 	if (now_us < u->not_before_us)
 		return (struct dn_sweep_plan){DN_SWEEP_LEAVE, "not_due"};

@@ -28,6 +28,9 @@ struct dn_sweep_rules {
 	int64_t max_age_us;
 	int64_t backoff_us; /* before the second attempt; doubles */
 	uint64_t max_attempts;
+	/* When the pass began: what failed since then is too young for it,
+	 * whatever min_age says, so that no pass chases its own failures. */
+	int64_t began_us;
 };
 
 enum dn_sweep_action {

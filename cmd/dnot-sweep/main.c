@@ -161,6 +161,7 @@ static void run(struct sweep *s)
 {
 	if (!check_flags(s) || !open_log(s))
 		return;
+	s->rules.began_us = dn_wall_us();
 	if (!s->dry_run && !s->dead && s->requeue == NULL)
 		run_pass(s);
 	else if (s->tenant == NULL && !sweep_connect(s))

@@ -11,6 +11,7 @@ static const struct dn_sweep_rules rules = {
     .max_age_us = 86400 * S,
     .backoff_us = 30 * S,
     .max_attempts = 10,
+    .began_us = NOW,
 };
 
 static struct dn_log_row row_of(const char *status)
@@ -99,6 +100,24 @@ static void test_age(void)
 	u.not_before_us = 0;
 	is_plan(dn_sweep_plan(&rules, &row, &u, false, NULL, NOW),
 	    DN_SWEEP_REDELIVER, "due", "age: of the row without `first`");
+}
+
+static void test_pass_began(void)
+{
+	struct dn_sweep_rules r = rules;
+	struct dn_log_row row = row_of("");
+	struct dn_log_undelivered u = u_of(0);
+
+	r.min_age_us = 0;
+	r.began_us = NOW - 10 * S;
+	u.first_us = r.began_us;
+	is_plan(dn_sweep_plan(&r, &row, &u, false, NULL, NOW),
+	    DN_SWEEP_REDELIVER, "due", "began: failed as the pass began");
+	u.first_us++;
+	is_plan(dn_sweep_plan(&r, &row, &u, false, NULL, NOW), DN_SWEEP_LEAVE,
+	    "too_young", "began: failed during the pass");
+	is_plan(dn_sweep_plan(&r, &row, &u, true, NULL, NOW), DN_SWEEP_ALREADY,
+	    "taken", "began: but taken is taken");
 }
 
 static void test_attempts(void)
@@ -321,6 +340,7 @@ int main(void)
 {
 	test_due();
 	test_age();
+	test_pass_began();
 	test_attempts();
 	test_taken();
 	test_superseded();
