@@ -60,7 +60,7 @@ class Raw {
 		const deadline = Date.now() + 15000 * PATIENCE;
 		while (!test()) {
 			assert.ok(!this.ended, `closed before ${what}; got ` +
-				JSON.stringify(this.got.toString('latin1')));
+				JSON.stringify(this.got.toString('latin1', 0, 200)));
 			await this.change(deadline, what);
 		}
 	}
@@ -95,30 +95,34 @@ class Raw {
 		assert.ok(frame.payload.length > 2, 'a close has a reason');
 		return frame.payload.readUInt16BE(0);
 	}
-	async frame() {
-		let head, length;
-		await this.until('a frame', () => {
-			if (this.got.length < 2)
-				return false;
-			length = this.got[1];
-			head = 2;
-			if (length === 126) {
-				head = 4;
-				if (this.got.length < head)
-					return false;
-				length = this.got.readUInt16BE(2);
-			} else if (length === 127) {
-				head = 10;
-				if (this.got.length < head)
-					return false;
-				length = Number(this.got.readBigUInt64BE(2));
-			}
-			return this.got.length >= head + length;
-		});
+	// Where the first frame's payload begins and ends, once it is whole.
+	bounds() {
+		if (this.got.length < 10 && this.got.length < 2 + (this.got[1] ?? 0))
+			return null;
+		let head = 2, length = this.got[1];
+		if (length === 126) {
+			head = 4;
+			length = this.got.readUInt16BE(2);
+		} else if (length === 127) {
+			head = 10;
+			length = Number(this.got.readBigUInt64BE(2));
+		}
+		return this.got.length < head + length ? null :
+			[head, head + length];
+	}
+	has() {
+		return this.bounds() !== null;
+	}
+	whole() {
 		const opcode = this.got[0] & 15;
-		const payload = this.got.subarray(head, head + length);
-		this.got = this.got.subarray(head + length);
+		const [from, to] = this.bounds();
+		const payload = this.got.subarray(from, to);
+		this.got = this.got.subarray(to);
 		return { opcode, payload };
+	}
+	async frame() {
+		await this.until('a frame', () => this.has());
+		return this.whole();
 	}
 	async reply(id) {
 		for (;;) {
@@ -204,6 +208,18 @@ async function closes(bytes, ...codes) {
 	const code = await raw.closeCode();
 	assert.ok(codes.includes(code), `close code ${code}`);
 	await raw.end();
+}
+
+// Of the publications in a message.
+function offsets(payload) {
+	return payload.toString().split('\n').map(JSON.parse)
+		.flatMap((o) => o.push?.pub ? [o.push.pub.offset] : []);
+}
+
+async function page(path) {
+	const reply = await fetch(process.env.DNOT_URL + path);
+	assert.equal(reply.status, 200);
+	return reply.text();
 }
 
 // Anonymous memory of the server in KiB.
@@ -448,20 +464,28 @@ const scenarios = {
 			while (next <= i) {
 				const { opcode, payload } = await good.frame();
 				assert.equal(opcode, 1);
-				for (const l of payload.toString().split('\n')) {
-					const pub = JSON.parse(l).push?.pub;
-					if (!pub)
-						continue;
-					assert.equal(pub.offset, next);
-					next++;
-				}
+				for (const offset of offsets(payload))
+					assert.equal(offset, next++);
 			}
 		}
 		assert.equal(next, N + 1);
 		grewAtMost(before, 32768);
+		assert.match(await page('/metrics'), /^dnot_slow_total 1$/m);
+		// What it still gets has no hole, and ends with the reason, unless
+		// it read so late that the socket is gone.
 		slow.socket.resume();
-		assert.equal(await slow.closeCode(), 3008);
 		await slow.end();
+		next = 1;
+		while (slow.has()) {
+			const { opcode, payload } = slow.whole();
+			if (opcode === 8) {
+				assert.equal(payload.readUInt16BE(0), 3008);
+				break;
+			}
+			for (const offset of offsets(payload))
+				assert.equal(offset, next++);
+		}
+		assert.ok(next < N);
 	},
 
 	// Little enough for the queue, but for too long. Needs a short queue_age.
