@@ -77,6 +77,7 @@ static void chan_free(struct dn_hub *hub, struct dn_chan *chan)
 	}
 	dn_ring_release(&chan->ring);
 	free_members(chan);
+	dn_lineage_clear(&chan->lineage);
 	dn_map_release(&chan->keys);
 	dn_stat_sub(&hub->stats->channels, 1);
 	chan->magic = 0;
@@ -133,6 +134,13 @@ void dn_chan_new_epoch(struct dn_hub *hub, struct dn_chan *chan)
 	for (i = 0; i < sizeof(r); i++)
 		chan->epoch[i] = digits[r[i] % 32];
 	chan->epoch[i] = '\0';
+}
+
+struct dn_str dn_chan_epoch_of(const struct dn_chan *chan, uint64_t offset)
+{
+	const struct dn_lineage *old = dn_lineage_of(chan->lineage, offset);
+
+	return dn_str_of(old != NULL ? old->epoch : chan->epoch);
 }
 
 struct dn_chan *dn_chan_find(

@@ -410,7 +410,8 @@ static void mark_ring(struct dn_flight *f, enum dn_taken taken)
 {
 	struct dn_ring_entry *e = dn_ring_find(&f->chan->ring, f->offset);
 
-	if (f->redelivery && strcmp(f->epoch, f->chan->epoch) != 0)
+	if (f->redelivery &&
+	    !dn_str_is(dn_chan_epoch_of(f->chan, f->offset), f->epoch))
 		return;
 	if (f->offset == 0 || e == NULL)
 		return;
@@ -569,7 +570,7 @@ static void on_position_taken(void *loop, struct dn_logreq *req)
 static void log_position_taken(
     struct dn_hub *hub, struct dn_chan *chan, uint64_t offset)
 {
-	struct dn_str epoch = dn_str_of(chan->epoch);
+	struct dn_str epoch = dn_chan_epoch_of(chan, offset);
 	struct dn_logreq *req = dn_logreq_new(DN_LOGREQ_TAKEN, hub->loop,
 	    chan->tenant->name.n + chan->name.n + epoch.n);
 	size_t used = 0;

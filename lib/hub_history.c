@@ -87,14 +87,17 @@ static void go_on(struct dn_hub *hub, struct dn_chan *chan, struct dn_ask *ask);
 static void skip_missing(struct dn_chan *chan, struct dn_gather *g)
 {
 	uint64_t first = dn_ring_first(&chan->ring);
+	const struct dn_lineage *old =
+	    dn_lineage_of(chan->lineage, g->have + 1);
 
-	if (g->exact) {
+	if (g->exact)
 		g->hole = true;
-	} else if (g->reverse) {
+	else if (g->reverse)
 		g->have = 0;
-	} else {
+	else if (old != NULL && (first == 0 || old->top < first - 1))
+		g->have = old->top; /* go on with the next epoch */
+	else
 		g->have = first > g->have + 1 ? first - 1 : chan->top;
-	}
 }
 
 struct reading {
@@ -157,17 +160,35 @@ static void on_read(void *loop, struct dn_logreq *req)
 	dn_logreq_free(req);
 }
 
+/* How many rows to ask for: within the limits, not into the ring, and not
+ * beyond the epoch that the search is in. */
+static uint64_t rows_wanted(const struct dn_chan *chan,
+    const struct dn_gather *g, const struct dn_lineage *old)
+{
+	uint64_t first = dn_ring_first(&chan->ring);
+	uint64_t want = g->limit - g->found;
+
+	if (want > LOG_PAGE)
+		want = LOG_PAGE;
+	if (g->reverse)
+		return want;
+	if (first > g->have + 1 && first - 1 - g->have < want)
+		want = first - 1 - g->have;
+	if (old != NULL && old->top - g->have < want)
+		want = old->top - g->have;
+	return want;
+}
+
 static void read_log(
     struct dn_hub *hub, struct dn_chan *chan, struct dn_ask *ask)
 {
 	struct dn_gather *g = gather_of(ask);
-	struct dn_str epoch = dn_str_of(chan->epoch);
+	uint64_t next = g->reverse ? g->have - 1 : g->have + 1;
+	struct dn_str epoch = dn_chan_epoch_of(chan, next);
 	struct reading *reading = dn_xmalloc(sizeof(*reading));
 	struct dn_logreq *req = dn_logreq_new(DN_LOGREQ_READ, hub->loop,
 	    chan->tenant->name.n + chan->name.n + epoch.n);
 	size_t used = 0;
-	uint64_t first = dn_ring_first(&chan->ring);
-	uint64_t left = g->limit - g->found;
 
 	*reading = (struct reading){hub, chan, ask};
 	req->row.tenant = dn_logreq_copy(req, &used, chan->tenant->name);
@@ -175,9 +196,7 @@ static void read_log(
 	req->row.epoch = dn_logreq_copy(req, &used, epoch);
 	req->after = g->have;
 	req->reverse = g->reverse;
-	req->limit = left < LOG_PAGE ? left : LOG_PAGE;
-	if (!g->reverse && first > g->have && first - 1 - g->have < req->limit)
-		req->limit = first - 1 - g->have;
+	req->limit = rows_wanted(chan, g, dn_lineage_of(chan->lineage, next));
 	req->bytes_max = g->bytes_max;
 	req->ctx = reading;
 	req->done = on_read;

@@ -13,10 +13,11 @@
 
 #include "hub.h"
 #include "idem.h"
+#include "lineage.h"
 #include "map.h"
 #include "ring.h"
 
-enum { DN_EPOCH_MAX = 16, DN_TAKEN_IDS_MAX = 100000 };
+enum { DN_TAKEN_IDS_MAX = 100000 };
 
 /* What all channels of a tenant on this hub share. */
 struct dn_hub_tenant {
@@ -44,7 +45,8 @@ struct dn_chan {
 	struct dn_str key; /* tenant, NUL, channel */
 	struct dn_str name;
 	char epoch[DN_EPOCH_MAX];
-	uint64_t top;      /* newest visible offset */
+	struct dn_lineage *lineage; /* epochs that this one continues */
+	uint64_t top;               /* newest visible offset */
 	uint64_t assigned; /* newest offset given; above top while the log
 			      has to confirm first (durable "before") */
 	uint64_t floor;    /* history_remove: at or below is gone */
@@ -136,6 +138,8 @@ struct dn_chan *dn_chan_get(struct dn_hub *hub, struct dn_str tenant,
 struct dn_chan *dn_chan_find(
     struct dn_hub *hub, struct dn_str tenant, struct dn_str name);
 void dn_chan_new_epoch(struct dn_hub *hub, struct dn_chan *chan);
+/* The epoch that an offset of this stream was given in. */
+struct dn_str dn_chan_epoch_of(const struct dn_chan *chan, uint64_t offset);
 void dn_hub_answer(struct dn_hub *hub, struct dn_ask *ask);
 /* Sends to every loop with subscribers; returns the number of subscribers
  * there, and counts the loops that will report in flight->loops_open. */

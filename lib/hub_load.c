@@ -4,8 +4,9 @@
  *
  * At a start the records of the last window are replayed in log order: each
  * brings its channel's offset and epoch forward, fills the ring as far as the
- * namespace keeps history, and puts its key back into the window. After a
- * clean stop the saved positions then say exactly where each stream stood.
+ * namespace keeps history, and puts its key back into the window. The saved
+ * positions then bring streams that were idle for longer, and after a clean
+ * stop say exactly where each one stood.
  * After a crash a namespace with durable "after" may have given out offsets
  * that the log lacks, so its channels go on under a new epoch: the numbering
  * continues, clients are told that they can't recover.
@@ -50,6 +51,21 @@ static void load_ring(
 	dn_frame_unref(&frame);
 }
 
+/* From here on the stream has that epoch, which continues the one before or
+ * begins anew. */
+static void go_on_under(
+    struct dn_chan *chan, struct dn_str epoch, bool continues)
+{
+	if (dn_str_is(epoch, chan->epoch))
+		return;
+	if (continues)
+		dn_lineage_add(&chan->lineage, chan->epoch, chan->top);
+	else
+		dn_lineage_clear(&chan->lineage);
+	memcpy(chan->epoch, epoch.p, epoch.n);
+	chan->epoch[epoch.n] = '\0';
+}
+
 void dn_hub_load_record(struct dn_hub *hub, const struct dn_conf_tenant *tenant,
     const struct dn_conf_ns *ns, const struct dn_log_row *row)
 {
@@ -61,8 +77,7 @@ void dn_hub_load_record(struct dn_hub *hub, const struct dn_conf_tenant *tenant,
 	dn_record_init(&r);
 	if (row->offset > 0 && row->epoch.n < DN_EPOCH_MAX &&
 	    dn_record_parse(&r, row->value, &err) == 0) {
-		memcpy(chan->epoch, row->epoch.p, row->epoch.n);
-		chan->epoch[row->epoch.n] = '\0';
+		go_on_under(chan, row->epoch, row->offset > chan->top);
 		chan->top = chan->assigned = row->offset;
 		chan->touched_us = row->ts_us;
 		if (row->ts_us > now - ns->history_ttl_us)
@@ -81,8 +96,7 @@ void dn_hub_load_position(struct dn_hub *hub,
 	(void)tenant;
 	if (pos->epoch.n >= DN_EPOCH_MAX)
 		return;
-	memcpy(chan->epoch, pos->epoch.p, pos->epoch.n);
-	chan->epoch[pos->epoch.n] = '\0';
+	go_on_under(chan, pos->epoch, pos->offset >= chan->top);
 	if (pos->offset > chan->top)
 		chan->top = chan->assigned = pos->offset;
 	chan->floor = pos->removed;
@@ -97,7 +111,7 @@ void dn_hub_load_undelivered(struct dn_hub *hub, struct dn_str tenant,
 	struct dn_chan *chan = dn_chan_find(hub, tenant, channel);
 	struct dn_ring_entry *e;
 
-	if (chan == NULL || !dn_str_is(epoch, chan->epoch))
+	if (chan == NULL || !dn_str_eq(epoch, dn_chan_epoch_of(chan, offset)))
 		return;
 	e = dn_ring_find(&chan->ring, offset);
 	if (e != NULL)
@@ -121,8 +135,10 @@ void dn_hub_loaded(struct dn_hub *hub, struct dn_conf *conf, bool clean)
 	while ((chan = dn_map_next(&hub->chans, &at)) != NULL) {
 		tenant = dn_conf_tenant(conf, chan->tenant->name);
 		ns = tenant != NULL ? dn_conf_ns(tenant, chan->name) : NULL;
-		if (ns == NULL || ns->durable != DN_DURABLE_BEFORE)
-			dn_chan_new_epoch(hub, chan);
+		if (ns != NULL && ns->durable == DN_DURABLE_BEFORE)
+			continue;
+		dn_lineage_add(&chan->lineage, chan->epoch, chan->top);
+		dn_chan_new_epoch(hub, chan);
 	}
 }
 

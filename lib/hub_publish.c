@@ -152,7 +152,8 @@ void dn_hub_redeliver(struct dn_hub *hub, struct dn_ask *ask)
 		return;
 	}
 	if (dn_hub_is_taken(hub, r->uid) ||
-	    (r->offset > 0 && dn_str_is(r->epoch, chan->epoch) &&
+	    (r->offset > 0 &&
+		dn_str_eq(r->epoch, dn_chan_epoch_of(chan, r->offset)) &&
 		entry != NULL && entry->taken == DN_TAKEN)) {
 		redelivered_before(hub, ask);
 		return;

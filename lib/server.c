@@ -5,6 +5,7 @@
  * after they are joined it does so again.
  */
 #include <errno.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -75,16 +76,19 @@ static void raise_descriptors(void)
 
 static void tell_ready(struct dn_server *s)
 {
-	char line[160];
-	int n = snprintf(line, sizeof(line), "%s\n", s->listen.first);
+	struct dn_buf line = {0};
 
+	dn_buf_lit(&line, s->listen.first);
+	dn_buf_byte(&line, '\n');
 	atomic_store(&s->ready, true);
 	if (s->options->ready_fd >= 0) {
-		if (write(s->options->ready_fd, line, (size_t)n) != n)
+		if (write(s->options->ready_fd, line.p, line.n) !=
+		    (ssize_t)line.n)
 			dn_diag(DN_WARN, NULL, "--ready-fd %d: %s",
 			    s->options->ready_fd, strerror(errno));
 		close(s->options->ready_fd);
 	}
+	dn_buf_release(&line);
 	dn_notify_ready();
 	dn_diag(DN_INFO, NULL, "ready on %s", s->listen.first);
 }
@@ -104,11 +108,25 @@ static void run(struct dn_server *s)
 		uv_thread_join(&s->loops[i].thread);
 }
 
+/* The handlers go with loop 0; a signal that comes later changes nothing. */
+static void block_signals(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	(void)pthread_sigmask(SIG_BLOCK, &set, NULL);
+}
+
 static void release(struct dn_server *s)
 {
 	uint64_t lost = 0;
 	unsigned i;
 
+	block_signals();
+	dn_listen_release(&s->listen);
 	if (s->logq != NULL)
 		lost = dn_logq_stop(&s->logq, s->saved == s->n, LOG_STOP_US);
 	if (lost > 0)
@@ -119,7 +137,6 @@ static void release(struct dn_server *s)
 		dn_listen_close(&s->loops[i]);
 		dn_loop_release(&s->loops[i]);
 	}
-	dn_listen_release(&s->listen);
 	dn_conf_unref(&s->conf);
 	free(s->loops);
 }

@@ -125,7 +125,7 @@ static int fill(
 	int rc = dn_log_scan(
 	    log, dn_wall_us() - s->conf->rehydrate_us, on_record, s, err);
 
-	if (rc == 0 && clean)
+	if (rc == 0)
 		rc = dn_log_positions(log, on_position, s, err);
 	if (rc == 0)
 		rc = load_undelivered(s, log, err);

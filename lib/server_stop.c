@@ -156,6 +156,7 @@ static void on_stop(uv_signal_t *handle, int number)
 {
 	struct dn_server *s = handle->data;
 
+	atomic_store(&s->ready, false);
 	dn_diag(DN_INFO, NULL, "signal %d: %s", number,
 	    s->signals == 0 ? "draining" : "stopping at once");
 	if (s->signals++ == 0) {
@@ -189,6 +190,12 @@ static void on_reload(uv_signal_t *handle, int number)
 	(void)number;
 	dn_notify_reloading();
 	conf = s->options->reload(s->options->reload_arg);
+	if (conf != NULL && strcmp(conf->log, s->conf->log) != 0) {
+		dn_diag(DN_ERROR, NULL,
+		    "log: %s cannot become %s without a restart", s->conf->log,
+		    conf->log);
+		dn_conf_unref(&conf);
+	}
 	if (conf == NULL) {
 		dn_diag(DN_ERROR, NULL,
 		    "reload refused, the old configuration stays");

@@ -70,9 +70,14 @@ void dn_session_end(struct dn_session **sp)
 void dn_session_arm_ping(struct dn_session *s, bool first)
 {
 	int64_t every = s->conf->ping_interval_us;
-	int64_t in = first ? every / 2 + (int64_t)dn_random_below(
-					     (uint64_t)every / 2 + 1)
-			   : every;
+	int64_t in;
+
+	/* The timer is the drain's now: it closes with 3001. */
+	if (s->loop->draining)
+		return;
+	in = first
+		 ? every / 2 + (int64_t)dn_random_below((uint64_t)every / 2 + 1)
+		 : every;
 
 	dn_wheel_arm(&s->loop->wheel, &s->conn->timer, dn_mono_us() + in);
 }
