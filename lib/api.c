@@ -4,6 +4,7 @@
  * its namespace, and the ask whose answer becomes the call's.
  */
 #include "api_impl.h"
+#include "takes.h"
 #include "channel.h"
 #include "session.h"
 
@@ -162,13 +163,14 @@ static void on_answer(struct dn_loop *loop, struct dn_ask *ask)
 {
 	struct dn_call *call = ask->ctx;
 
-	(void)loop;
 	call->code = ask->code;
 	call->message = ask->message;
 	call->temporary = ask->temporary;
 	dn_buf_release(&call->result);
 	call->result = ask->body;
 	ask->body = (struct dn_buf){0};
+	if (ask->op == DN_ASK_HISTORY)
+		call->track = dn_takes_track(loop, ask, &ask->history.gather);
 	dn_ask_free(&ask);
 	dn_call_answer(call);
 }

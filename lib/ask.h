@@ -65,6 +65,7 @@ struct dn_gather {
 	bool hole;       /* exact only */
 	uint64_t *taken; /* offsets whose delivery nobody has taken yet */
 	size_t taken_n;
+	char epoch[16]; /* of the stream, at the end */
 };
 
 struct dn_ask_subscribe {
@@ -77,7 +78,6 @@ struct dn_ask_subscribe {
 	struct dn_str epoch;
 	struct dn_gather gather;
 	/* the answer; body holds the publications, comma-separated */
-	char epoch_now[16];
 	uint64_t offset_now; /* what the reply says */
 	uint64_t top;        /* where the subscriber stands after it */
 	bool recovered, positioned, recoverable;

@@ -40,6 +40,8 @@ void dn_call_answer(struct dn_call *call)
 		conn->calls--;
 	}
 	call->done(call);
+	if (call->track != NULL)
+		dn_track_close(call->track); /* no reply went out */
 	dn_buf_release(&call->message_bytes);
 	dn_buf_release(&call->result);
 	dn_conf_unref(&call->conf);

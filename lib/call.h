@@ -29,6 +29,8 @@ struct dn_call {
 	size_t part, parts_open;
 	struct dn_buf *parts;
 	/* the answer */
+	struct dn_track *track; /* for the reply's frame; the one who sends it
+				   takes it, NULL: none */
 	unsigned code;
 	bool temporary;
 	const char *message;

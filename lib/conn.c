@@ -350,12 +350,22 @@ void dn_conn_control(struct dn_conn *conn, struct dn_frame *frame)
 	mark_dirty(conn);
 }
 
-void dn_conn_reply(struct dn_conn *conn, struct dn_str text)
+void dn_conn_reply_tracked(
+    struct dn_conn *conn, struct dn_str text, struct dn_track *track)
 {
 	struct dn_frame *frame = dn_frame_ws(DN_WS_TEXT, text);
 
-	dn_conn_send(conn, frame, NULL, true);
+	if (track != NULL)
+		dn_track_add(track);
+	dn_conn_send(conn, frame, track, true);
+	if (track != NULL)
+		dn_track_close(track);
 	dn_frame_unref(&frame);
+}
+
+void dn_conn_reply(struct dn_conn *conn, struct dn_str text)
+{
+	dn_conn_reply_tracked(conn, text, NULL);
 }
 
 void dn_conn_http_answer(struct dn_conn *conn, unsigned status,

@@ -85,6 +85,10 @@ void dn_conn_send(struct dn_conn *conn, struct dn_frame *frame,
 void dn_conn_control(struct dn_conn *conn, struct dn_frame *frame);
 /* Queues a WebSocket text message that is a reply. */
 void dn_conn_reply(struct dn_conn *conn, struct dn_str text);
+/* The same with a track that has been made for it (NULL: none), and is
+ * closed here. */
+void dn_conn_reply_tracked(
+    struct dn_conn *conn, struct dn_str text, struct dn_track *track);
 /* A WebSocket's end. The reason must not be empty. */
 void dn_conn_close(struct dn_conn *conn, unsigned code, const char *reason);
 /* The same for one that reads too slowly: what was not begun is dropped. */

@@ -212,6 +212,7 @@ static void end_history(
 {
 	struct dn_buf list = ask->body;
 
+	memcpy(ask->history.gather.epoch, chan->epoch, sizeof(chan->epoch));
 	ask->body = (struct dn_buf){0};
 	dn_buf_lit(&ask->body, "\"publications\":[");
 	dn_buf_str(&ask->body, dn_buf_view(&list));
@@ -235,7 +236,7 @@ static void end_subscribe(
 	}
 	if (s->recover && !s->recovered && s->reject_unrecovered)
 		dn_ask_fail(ask, 112, "unrecoverable position");
-	memcpy(s->epoch_now, chan->epoch, sizeof(chan->epoch));
+	memcpy(g->epoch, chan->epoch, sizeof(chan->epoch));
 	s->top = chan->top;
 	s->offset_now = s->recovered ? s->offset : chan->top;
 	dn_hub_join(hub, chan, ask);

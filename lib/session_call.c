@@ -59,7 +59,8 @@ static void on_done(struct dn_call *call)
 	if (rpc || strcmp(call->method, "publish") != 0)
 		dn_buf_str(b, dn_buf_view(&call->result));
 	dn_buf_lit(b, rpc ? "}}}" : "}}");
-	dn_conn_reply(conn, dn_buf_view(b));
+	dn_conn_reply_tracked(conn, dn_buf_view(b), call->track);
+	call->track = NULL;
 }
 
 static struct dn_call *new_call(

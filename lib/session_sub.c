@@ -15,67 +15,9 @@
 #include "push.h"
 #include "server.h"
 #include "session_impl.h"
+#include "takes.h"
 
 enum { RECOVERY_BYTES_MAX = 512 * 1024 };
-
-/* --- what was missed and still open: told when it is written ---------------
- */
-
-struct takes {
-	struct dn_mail mail;
-	struct dn_loop *loop;
-	unsigned owner;
-	struct dn_str key, epoch;
-	uint64_t *offsets;
-	size_t n;
-	char bytes[];
-};
-
-static void run_takes(struct dn_loop *loop, struct dn_mail *mail)
-{
-	struct takes *t = DN_CONTAINER(mail, struct takes, mail);
-
-	dn_hub_taken(loop->hub, t->key, t->epoch, t->offsets, t->n);
-	free(t->offsets);
-	free(t);
-}
-
-static void on_takes(void *arg, const struct dn_tally *tally, bool final)
-{
-	struct takes *t = arg;
-
-	if (!final)
-		return;
-	if (tally->written == 0) {
-		free(t->offsets);
-		free(t);
-		return;
-	}
-	t->mail.run = run_takes;
-	dn_loop_send(t->loop, t->owner, &t->mail);
-}
-
-static struct dn_track *follow(struct dn_loop *loop, struct dn_ask *ask)
-{
-	struct dn_gather *g = &ask->subscribe.gather;
-	struct dn_str tenant = dn_str_of(ask->tenant->name);
-	struct dn_str epoch = dn_str_of(ask->subscribe.epoch_now);
-	struct takes *t;
-
-	if (g->taken_n == 0)
-		return NULL;
-	t = dn_xcalloc(1, sizeof(*t) + tenant.n + 1 + ask->channel.n + epoch.n);
-	t->loop = loop;
-	t->owner =
-	    dn_hub_owner(tenant, ask->channel, dn_server_loops(loop->server));
-	t->key = dn_hub_key(t->bytes, tenant, ask->channel);
-	memcpy(t->bytes + t->key.n, epoch.p, epoch.n);
-	t->epoch = (struct dn_str){t->bytes + t->key.n, epoch.n};
-	t->offsets = g->taken;
-	t->n = g->taken_n;
-	g->taken = NULL;
-	return dn_track_new(on_takes, t);
-}
 
 /* --- the end ----------------------------------------------------------------
  */
@@ -166,7 +108,7 @@ static void write_reply(struct dn_buf *b, const struct dn_ask *ask)
 		dn_buf_lit(b, "],");
 	}
 	if (stream)
-		dn_buf_printf(b, "\"epoch\":\"%s\",", a->epoch_now);
+		dn_buf_printf(b, "\"epoch\":\"%s\",", a->gather.epoch);
 	if (stream && a->offset_now > 0)
 		dn_buf_printf(
 		    b, "\"offset\":%llu,", (unsigned long long)a->offset_now);
@@ -180,17 +122,11 @@ static void activate(
 {
 	char key[DN_CHANNEL_MAX * 2 + 1];
 	struct dn_session *s = sub->session;
-	struct dn_track *track = follow(loop, ask);
-	struct dn_frame *frame;
+	struct dn_gather *g = &ask->subscribe.gather;
+	struct dn_track *track = dn_takes_track(loop, ask, g);
 
 	write_reply(&loop->scratch, ask);
-	frame = dn_frame_ws(DN_WS_TEXT, dn_buf_view(&loop->scratch));
-	if (track != NULL)
-		dn_track_add(track);
-	dn_conn_send(s->conn, frame, track, true);
-	if (track != NULL)
-		dn_track_close(track);
-	dn_frame_unref(&frame);
+	dn_conn_reply_tracked(s->conn, dn_buf_view(&loop->scratch), track);
 	sub->positioned = ask->subscribe.positioned;
 	sub->offset = ask->subscribe.top;
 	dn_local_add(loop,
