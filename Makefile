@@ -76,7 +76,7 @@ demo: ## the whole story with real processes, verified; under two minutes
 	@$(MAKE) --no-print-directory -s -j$(shell nproc) all
 	@tests/demo/demo.sh
 
-check: ## style, unit, cli and net tests; the last line counts them
+check: ## every test, plain and with sanitizers; the last line counts them
 	@tests/lib/deps.sh build demo test
 	@tests/lib/check.sh
 

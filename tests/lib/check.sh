@@ -1,15 +1,14 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# check.sh [PART...]: runs tests and counts them; without a PART the first
-# four; the sanitizer builds take longer and have targets of their own.
+# check.sh [PART...]: runs tests and counts them; without a PART all of them.
 #
 #	style  rules about sources, manual pages, completions, scripts
 #	unit   each tests/unit program
 #	cli    tests/cli: each program as its users run it
 #	net    tests/net: hostile clients, the SDK
 #	asan   unit, cli and net again, built with ASan and UBSan
-#	tsan   unit, and the bats tests tagged `threads`, built with TSan
+#	tsan   the same, built with TSan
 #
 # Everything speaks TAP; each piece leaves build/check/PIECE.{tap,err}. A test
 # that is skipped, a plan that was not kept and a program that ended badly are
@@ -121,17 +120,11 @@ part()
 		build release all
 		suite release "$1"
 		;;
-	asan)
-		build asan all unit
-		unit asan
-		suite asan cli --filter-tags '!house'
-		suite asan net
-		;;
-	tsan)
-		build tsan all unit
-		unit tsan
-		suite tsan cli --filter-tags threads
-		suite tsan net --filter-tags threads
+	asan | tsan)
+		build "$1" all unit
+		unit "$1"
+		suite "$1" cli --filter-tags '!house'
+		suite "$1" net
 		;;
 	*)
 		echo "check.sh: no such part: $1" >&2
@@ -140,7 +133,7 @@ part()
 	esac
 }
 
-[[ $# -gt 0 ]] || set -- style unit cli net
+[[ $# -gt 0 ]] || set -- style unit cli net asan tsan
 for name in "$@"; do
 	part "$name"
 done

@@ -3,7 +3,6 @@
 #
 # Clients that break the rules. Each test ends with an honest one that is
 # served, a server that stops cleanly and no sanitizer report.
-# bats file_tags=threads
 
 load ../lib/dnot
 
