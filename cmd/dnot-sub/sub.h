@@ -29,7 +29,9 @@
 
 enum {
 	SUB_DEDUP = 100000,     /* records known a channel */
-	SUB_RECENT = 1024,      /* of those, by offset; a power of two */
+	/* Of those, by offset: more than a server's log lags behind what it
+	 * gives out. A power of two; untouched memory costs nothing. */
+	SUB_RECENT = 65536,
 	SUB_PENDING = 64 << 20, /* unwritten output before we stop reading */
 	SUB_HELD = 64 << 20,    /* live publications that wait for a fill */
 	SUB_SAVE_MS = 200,
