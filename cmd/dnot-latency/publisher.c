@@ -2,14 +2,15 @@
 /*
  * How it works: a timerfd wakes the loop when the next record is due (a uv
  * timer knows milliseconds only); all records that are due by then go out,
- * each stamped with its planned and its actual time. Calls are pipelined: no
- * answer is waited for. When all are sent and answered, or TAIL_US after the
- * schedule's end, the phase is DONE; the connection stays until the join.
+ * each stamped with its planned and its actual time. Calls are pipelined. When
+ * all are sent and answered, or TAIL_US after the schedule's end, the phase is
+ * DONE; the connection stays until the join.
  *
- * How it fails: a full queue or a lost connection delays what is due; it goes
- * out later and is charged from its planned time. An answer that went with
- * the connection is only counted: the record may have been delivered. A
- * refused record was not sent. Where the connection cannot be made, or ends
+ * How it fails: a full queue, a lost connection, or a server that has answered
+ * nothing for a while (no real publisher goes on into silence) delays what is
+ * due; it goes out later and is charged from its planned time. An answer that
+ * went with the connection is only counted: the record may have been delivered.
+ * A refused record was not sent. Where the connection cannot be made, or ends
  * for good, DONE comes with the exit code and the reason.
  */
 #include "publisher.h"
@@ -23,8 +24,11 @@
 #include "diag.h"
 
 enum {
-	BURST = 1024,      /* records a loop turn, so that each turn flushes */
-	CLOCK_SAMPLES = 16 /* round trips */
+	BURST = 1024,       /* records a loop turn, so that each turn flushes */
+	CLOCK_SAMPLES = 16, /* round trips */
+	/* A server that owes answers and gives none for this long, and eight
+	 * times the clock's error (four round trips), is not sent to. */
+	SILENCE_US = 50000,
 };
 
 struct channel {
@@ -58,7 +62,8 @@ struct publisher {
 	uint64_t total;
 	uint64_t outstanding, lost; /* calls without an answer */
 	int64_t started_us;
-	bool sending, full, finishing, done;
+	int64_t heard_us; /* the last answer, or when the first one was due */
+	bool sending, full, silent, finishing, done;
 	struct dn_buf params;
 };
 
@@ -140,12 +145,15 @@ static void note_refusal(
 		dn_diag(DN_WARN, NULL, "%s", p->own.reason);
 }
 
+static void send_due(struct publisher *p);
+
 static void on_reply(void *arg, const struct dn_client_reply *reply)
 {
 	struct channel *channel = arg;
 	struct publisher *p = channel->publisher;
 
 	p->outstanding--;
+	p->heard_us = steady_now(&p->tool->clock);
 	p->lost += reply->code == DN_CLIENT_LOST;
 	if (reply->code != DN_CLIENT_OK && reply->code != DN_CLIENT_LOST &&
 	    !p->done) {
@@ -154,6 +162,8 @@ static void on_reply(void *arg, const struct dn_client_reply *reply)
 	}
 	if (p->finishing && p->outstanding == 0)
 		finish(p);
+	if (p->silent)
+		send_due(p);
 }
 
 static void write_record(struct publisher *p, int64_t planned_us, int64_t now)
@@ -192,7 +202,8 @@ static bool send_next(struct publisher *p, int64_t planned_us, int64_t now)
 	if (now - planned_us > p->own.late_us)
 		p->own.late_us = now - planned_us;
 	p->next++;
-	p->outstanding++;
+	if (p->outstanding++ == 0)
+		p->heard_us = now;
 	return true;
 }
 
@@ -212,10 +223,19 @@ static void arm(struct publisher *p)
 	DN_ASSERT(rc == 0);
 }
 
+static bool is_silent(const struct publisher *p)
+{
+	return p->outstanding > 0 && steady_now(&p->tool->clock) - p->heard_us >
+					 SILENCE_US + 8 * p->own.error_us;
+}
+
 static void send_due(struct publisher *p)
 {
 	unsigned burst = 0;
 
+	p->silent = p->sending && is_silent(p);
+	if (p->silent)
+		return; /* the next answer calls again */
 	if (!p->sending || p->full ||
 	    dn_client_state(p->client) != DN_CLIENT_CONNECTED)
 		return; /* `drained` or the next connection calls again */
