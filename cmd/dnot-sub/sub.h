@@ -28,7 +28,7 @@
 #include "tool.h"
 
 enum {
-	SUB_DEDUP = 100000,     /* records known a channel */
+	SUB_DEDUP = 100000, /* records known a channel */
 	/* Of those, by offset: more than a server's log lags behind what it
 	 * gives out. A power of two; untouched memory costs nothing. */
 	SUB_RECENT = 65536,

@@ -91,7 +91,7 @@ _rows_are()
 
 @test "field flags set the fields of every record" {
 	start_server
-	printf 'x\ny\n' | dnot-pub c --text --request-id r1 --status done \
+	printf 'x\ny\n' | dnot-pub c --text --request-id r1 --status 'done' \
 	    --schema s/2 --key-of-record k --tag a=1 --tag b==
 	run -0 dnot-sub c --since all -e --format \
 	    '[.request_id,.seq,.status,.schema,.key,.tags.a,.tags.b]|tojson'
@@ -374,6 +374,7 @@ dev|c||r|1|'
 
 @test "a reader of the report that leaves ends it quietly" {
 	start_server
+	# shellcheck disable=SC2016 # for the inner shell
 	run -0 bash -c 'set -o pipefail; seq 1 100000 |
 	    dnot-pub --raw --report c 2>err | head -n 1 >/dev/null
 	    [[ ${PIPESTATUS[1]} == 141 ]]'
