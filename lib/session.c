@@ -290,16 +290,17 @@ static bool has_key(
 void dn_session_reloaded(struct dn_session *s)
 {
 	struct dn_conf *conf = s->loop->conf;
-	const struct dn_conf_tenant *tenant;
+	const struct dn_conf_tenant *tenant = NULL;
 
-	if (s->tenant == NULL)
-		return;
-	tenant = dn_conf_tenant(conf, dn_str_of(s->tenant->name));
-	if (tenant == NULL || (s->server && !has_key(tenant, s->key_sha256))) {
+	if (s->tenant != NULL)
+		tenant = dn_conf_tenant(conf, dn_str_of(s->tenant->name));
+	if ((s->tenant != NULL && tenant == NULL) ||
+	    (s->server && !has_key(tenant, s->key_sha256))) {
 		dn_conn_close(s->conn, 3503,
 		    "force disconnect: the tenant or its key is gone");
 		return;
 	}
+	/* Also before connect: calls take the loop's conf for granted. */
 	s->tenant = tenant;
 	dn_conf_ref(conf);
 	dn_conf_unref(&s->conf);

@@ -124,3 +124,25 @@ hurried()
 @test "what waits for too long in a queue closes its connection as slow" {
 	hurried old-queue
 }
+
+@test "a reload between the handshake and connect" {
+	start_server --threads 1
+	raw reload-between
+	stop_server
+}
+
+@test "an expired token does not make an anonymous client" {
+	printf secret >secret
+	cat >conf.json <<-'END'
+	{"listen": ["127.0.0.1:0"], "tenants": {"t": {
+	 "token_hmac_secret_file": "secret", "namespaces": {"": {}}}}}
+	END
+	start_serve server --config conf.json
+	raw expired-token "$(dnot-serve --config conf.json --tenant t \
+	    --issue-token '{"sub":"u","exp":1000000000}')"
+	stop_server
+}
+
+@test "requests from one who never reads are not piled up" {
+	hostile piled-requests
+}

@@ -528,6 +528,64 @@ const scenarios = {
 			raw.socket.resetAndDestroy();
 	},
 
+	// Opened under one configuration, connected under another one, and gone
+	// while its call is on the way. One loop; server.err is here.
+	async 'reload-between'() {
+		const reloads = () => readFileSync('server.err', 'utf8')
+			.split('configuration reloaded').length - 1;
+		const reload = async () => {
+			const before = reloads();
+			process.kill(Number(process.env.DNOT_PID), 'SIGHUP');
+			while (reloads() === before)
+				await new Promise((r) => setTimeout(r, 10));
+		};
+		const publisher = await connect();
+		for (let i = 2; i < 122; i++)
+			publisher.send(frame(`{"id":${i},"publish":` +
+				'{"channel":"many","data":1}}'));
+		await publisher.reply(121);
+		await reload();
+		const raw = await open();
+		await reload();
+		raw.send(frame(CONNECT));
+		assert.ok((await raw.reply(1)).connect);
+		raw.send(Buffer.concat([
+			frame('{"id":2,"history":{"channel":"many","limit":-1}}'),
+			frame('{"id":3,"nothing":{}}')]));
+		assert.equal(await raw.closeCode(), 3501);
+		await raw.end();
+	},
+
+	// An expired token is no way in, nor is no token behind it.
+	async 'expired-token'(token) {
+		const raw = await open();
+		raw.send(frame(`{"id":1,"connect":{"token":"${token}"}}`));
+		assert.equal((await raw.reply(1)).error.code, 109);
+		raw.send(frame('{"id":2,"connect":{}}'));
+		assert.equal(await raw.closeCode(), 3501);
+		await raw.end();
+	},
+
+	// Requests without end from one who never reads.
+	async 'piled-requests'() {
+		const before = memory();
+		const raw = await Raw.open();
+		raw.socket.pause();
+		const some = ('GET /metrics HTTP/1.1\r\nHost: ' +
+			`${host}:${port}\r\n\r\n`).repeat(1000);
+		let took = 0;
+		for (let i = 0; i < 200; i++) {
+			const done = raw.push(some).then(() => true);
+			if (!await Promise.race([done, new Promise((r) =>
+				setTimeout(() => r(false), 200 * PATIENCE))]))
+				break;
+			took = i + 1;
+		}
+		assert.ok(took < 200, 'it goes on reading');
+		grewAtMost(before, 16384);
+		raw.socket.destroy();
+	},
+
 	// Gone in the middle of everything.
 	async resets() {
 		for (let i = 0; i < 50; i++) {
