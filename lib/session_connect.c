@@ -38,6 +38,7 @@ static bool by_token(struct dn_session *s, uint32_t id, struct dn_str token)
 	rc = dn_jwt_verify(
 	    &s->tenant->token, token, dn_wall_us(), &claims, &err);
 	if (rc == DN_JWT_EXPIRED) {
+		s->tenant = NULL; /* a next connect starts anew */
 		dn_session_error(s, id, 109, "token expired");
 		return false;
 	}
