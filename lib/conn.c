@@ -156,12 +156,14 @@ static void feed_http(struct dn_conn *conn, struct dn_str *bytes)
 
 static void feed(struct dn_conn *conn, struct dn_str bytes)
 {
-	while (bytes.n > 0 && conn->state == DN_CONN_HTTP && !conn->http_busy)
+	while (bytes.n > 0 && conn->state == DN_CONN_HTTP && !conn->http_busy &&
+	       !dn_conn_should_pause(conn))
 		feed_http(conn, &bytes);
 	if (conn->state == DN_CONN_HTTP && bytes.n > 0) {
-		/* Pipelined behind a request that is being answered. */
+		/* Pipelined behind a request that is being answered, or
+		 * behind answers that nobody reads. */
 		dn_buf_str(&conn->kept, bytes);
-		if (conn->kept.n > DN_READ_BUF)
+		if (!conn->http_busy || conn->kept.n > DN_READ_BUF)
 			pause_reading(conn);
 		return;
 	}
