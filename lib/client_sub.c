@@ -59,6 +59,8 @@ static void ask(struct dn_client_sub *s)
 	s->asked_id = dn_client_next_id(c);
 	dn_buf_printf(b, "{\"id\":%u,\"subscribe\":{\"channel\":", s->asked_id);
 	dn_buf_json_str(b, s->channel);
+	/* Granted to clients where the namespace allows it. */
+	dn_buf_lit(b, ",\"positioned\":true,\"recoverable\":true");
 	if (s->recover) {
 		dn_buf_lit(b, ",\"recover\":true");
 		if (s->offset > 0) {
