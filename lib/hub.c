@@ -254,15 +254,19 @@ void dn_hub_note_taken(struct dn_hub *hub, struct dn_str uid)
 
 /* --- who is there -------------------------------------------------------- */
 
-static void member_add(struct dn_chan *chan, const struct dn_who *who)
+/* Whether it is new here. */
+static bool member_add(struct dn_chan *chan, const struct dn_who *who)
 {
-	struct dn_member *m;
+	struct dn_member *m = dn_map_get(&chan->members, who->client);
 	struct dn_member_user *u;
 	char *to;
 
-	if (dn_map_get(&chan->members, who->client) != NULL)
-		return;
+	if (m != NULL) {
+		m->subs++;
+		return false;
+	}
 	m = dn_xmalloc(sizeof(*m) + who->client.n + who->user.n + who->info.n);
+	m->subs = 1;
 	to = m->bytes;
 	m->client = (struct dn_str){to, who->client.n};
 	memcpy(to, who->client.p, who->client.n);
@@ -284,17 +288,19 @@ static void member_add(struct dn_chan *chan, const struct dn_who *who)
 		dn_map_put(&chan->users, u->name, u);
 	}
 	u->clients++;
+	return true;
 }
 
-/* Gives the member; the caller frees. */
+/* Gives the member where that was its last one; the caller frees. */
 static struct dn_member *member_remove(
     struct dn_chan *chan, struct dn_str client)
 {
-	struct dn_member *m = dn_map_remove(&chan->members, client);
+	struct dn_member *m = dn_map_get(&chan->members, client);
 	struct dn_member_user *u;
 
-	if (m == NULL)
+	if (m == NULL || --m->subs > 0)
 		return NULL;
+	dn_map_remove(&chan->members, client);
 	u = dn_map_get(&chan->users, m->user);
 	DN_ASSERT(u != NULL);
 	if (--u->clients == 0) {
@@ -320,14 +326,14 @@ void dn_hub_join(struct dn_hub *hub, struct dn_chan *chan, struct dn_ask *ask)
 {
 	struct dn_who who = ask->subscribe.who;
 	const struct dn_conf_ns *ns = ask->ns;
-	bool told = ns->join_leave && ask->code == 0;
+	bool told = false;
 	struct dn_buf info = {0};
 
 	if (ask->code == 0) {
 		chan->subs[ask->origin]++;
 		chan->subs_n++;
 		if (ns->presence || ns->join_leave)
-			member_add(chan, &who);
+			told = member_add(chan, &who) && ns->join_leave;
 	}
 	/* The ask goes back before the join is told. */
 	if (told)
@@ -342,18 +348,20 @@ static void unsubscribe(struct dn_hub *hub, struct dn_ask *ask)
 {
 	struct dn_chan *chan =
 	    dn_chan_find(hub, dn_str_of(ask->tenant->name), ask->channel);
-	struct dn_member *m;
+	const struct dn_conf_ns *ns = ask->ns;
+	bool told = ns->join_leave;
+	struct dn_member *m = NULL;
 
 	DN_ASSERT(chan != NULL && chan->subs[ask->origin] > 0);
 	chan->subs[ask->origin]--;
 	chan->subs_n--;
 	chan->touched_us = hub->io->wall_us(hub->arg);
-	m = member_remove(chan, ask->subscribe.who.client);
+	if (ns->presence || ns->join_leave)
+		m = member_remove(chan, ask->subscribe.who.client);
 	dn_hub_answer(hub, ask);
-	if (m != NULL) {
+	if (m != NULL && told)
 		tell_presence(hub, chan, false, m->info);
-		free(m);
-	}
+	free(m);
 }
 
 static void presence(struct dn_hub *hub, struct dn_ask *ask)

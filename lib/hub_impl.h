@@ -29,6 +29,7 @@ struct dn_hub_tenant {
 /* A subscriber, where the namespace wants to know who is there. */
 struct dn_member {
 	struct dn_str client, user, info;
+	uint32_t subs; /* 2 while one that it gave up is still joining */
 	char bytes[];
 };
 
