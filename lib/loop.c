@@ -8,6 +8,7 @@
  * The log's thread hands back done requests the same way, in a list of its
  * own.
  */
+#include <errno.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
@@ -221,21 +222,32 @@ static void hub_random(void *arg, void *p, size_t n)
 	dn_random(p, n);
 }
 
+/* Of a stopped server the log is gone before its loops are: what ends with
+ * them finds none (NULL) any more. */
+static struct dn_logq *logq_of(void *arg)
+{
+	return dn_server_logq(((struct dn_loop *)arg)->server);
+}
+
 static bool hub_log_reserve(void *arg, size_t bytes)
 {
-	return dn_logq_reserve(
-	    dn_server_logq(((struct dn_loop *)arg)->server), bytes);
+	return logq_of(arg) != NULL && dn_logq_reserve(logq_of(arg), bytes);
 }
 
 static void hub_log_unreserve(void *arg, size_t bytes)
 {
-	dn_logq_unreserve(
-	    dn_server_logq(((struct dn_loop *)arg)->server), bytes);
+	if (logq_of(arg) != NULL)
+		dn_logq_unreserve(logq_of(arg), bytes);
 }
 
 static void hub_log_push(void *arg, struct dn_logreq *req)
 {
-	dn_logq_push(dn_server_logq(((struct dn_loop *)arg)->server), req);
+	if (logq_of(arg) != NULL) {
+		dn_logq_push(logq_of(arg), req);
+		return;
+	}
+	req->status = -EAGAIN;
+	req->done(arg, req);
 }
 
 const struct dn_hub_io dn_loop_hub_io = {

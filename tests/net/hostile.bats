@@ -146,3 +146,9 @@ hurried()
 @test "requests from one who never reads are not piled up" {
 	hostile piled-requests
 }
+
+@test "stopped at once with open outcomes" {
+	start_server --threads 1
+	raw stop-twice
+	reap server
+}

@@ -586,6 +586,22 @@ const scenarios = {
 		raw.socket.destroy();
 	},
 
+	// Stopped at once, while nobody knows yet what was delivered.
+	async 'stop-twice'() {
+		const stuck = await connect();
+		stuck.send(frame('{"id":2,"subscribe":{"channel":"session:s"}}'));
+		assert.ok((await stuck.reply(2)).subscribe);
+		stuck.socket.pause();
+		const body = `{"channel":"session:s","data":"${'y'.repeat(60000)}"}`;
+		for (let i = 0; i < 12; i++)
+			await fetch(process.env.DNOT_URL + '/api/publish',
+				{ method: 'POST', body });
+		process.kill(Number(process.env.DNOT_PID), 'SIGTERM');
+		process.kill(Number(process.env.DNOT_PID), 'SIGINT');
+		stuck.socket.resume();
+		await stuck.end();
+	},
+
 	// Gone in the middle of everything.
 	async resets() {
 		for (let i = 0; i < 50; i++) {
