@@ -358,8 +358,10 @@ static void on_fallen(void *loop, struct dn_logreq *req)
 	struct dn_flight *f = req->ctx;
 
 	(void)loop;
+	/* Said only of what is there; else it stays open in the log. */
 	if (f->outcome == DN_OUTCOME_WRITING)
-		f->outcome = DN_OUTCOME_FALLEN;
+		f->outcome =
+		    req->status == 0 ? DN_OUTCOME_FALLEN : DN_OUTCOME_FREE;
 	finish_req(f, req);
 	dn_flight_settle(f);
 	dn_flight_drop(f);
