@@ -56,7 +56,8 @@ static void repeat(struct dn_hub *hub, struct dn_idem *idem,
 	}
 	if (idem->offset > 0)
 		dn_buf_printf(&ask->body, "\"offset\":%llu,\"epoch\":\"%s\",",
-		    (unsigned long long)idem->offset, chan->epoch);
+		    (unsigned long long)idem->offset,
+		    dn_chan_epoch_of(chan, idem->offset).p);
 	dn_buf_printf(
 	    &ask->body, "\"matched\":%u,\"duplicate\":true", idem->matched);
 	if (idem->logged)
