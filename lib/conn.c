@@ -65,6 +65,13 @@ bool dn_conn_should_pause(const struct dn_conn *conn)
 	       (conn->publishes && dn_server_log_behind(conn->loop->server));
 }
 
+bool dn_conn_waits_for_log(const struct dn_conn *conn)
+{
+	return conn->is_paused && conn->publishes &&
+	       conn->out.reply_bytes <= DN_REPLY_BYTES_MAX &&
+	       dn_server_log_behind(conn->loop->server);
+}
+
 static void pause_reading(struct dn_conn *conn)
 {
 	if (conn->is_paused)

@@ -109,5 +109,7 @@ void dn_conn_resume(struct dn_conn *conn);
 void dn_conn_check_blocked(struct dn_loop *loop);
 /* Replies pile up, or it publishes and the log is behind. */
 bool dn_conn_should_pause(const struct dn_conn *conn);
+/* It is not read from, pongs included, because the log is behind. */
+bool dn_conn_waits_for_log(const struct dn_conn *conn);
 
 #endif

@@ -100,9 +100,11 @@ static void on_timer(struct dn_timer *timer, int64_t now_us)
 	struct dn_conn *conn = DN_CONTAINER(timer, struct dn_conn, timer);
 	struct dn_session *s = conn->session;
 
-	(void)now_us;
 	if (!s->connected)
 		dn_conn_close(conn, 3502, "stale");
+	else if (s->pinged && dn_conn_waits_for_log(conn))
+		dn_wheel_arm(
+		    &s->loop->wheel, timer, now_us + s->conf->pong_timeout_us);
 	else if (s->pinged)
 		dn_conn_close(conn, 3012, "no pong");
 	else if (s->expires_s > 0 && dn_wall_us() / 1000000 > s->expires_s + 25)

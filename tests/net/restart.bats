@@ -96,3 +96,37 @@ crashes()
 	equal "$(json '.closes."3001"')" 500 'closes with 3001'
 	stop_server
 }
+
+past()
+{
+	((SECONDS >= $1))
+}
+
+@test "a publisher that waits for the log is not closed for want of pongs" {
+	local sum
+
+	export DNOT_KEY=secret
+	sum=$(printf %s "$DNOT_KEY" | sha256sum)
+	cat >conf.json <<-END
+	{"listen": ["127.0.0.1:0"], "log": "$LOG", "log_queue_bytes": 1048576,
+	 "ping_interval": "1s", "pong_timeout": "300ms",
+	 "tenants": {"t": {"api_keys": [{"sha256": "${sum%% *}"}],
+	  "namespaces": {"": {"log": true}}}}}
+	END
+	start_serve server --config conf.json --threads 1
+	{
+		echo 'BEGIN IMMEDIATE; SELECT 1;'
+		wait_until -t 20 test -e enough
+		echo 'COMMIT;'
+	} | sqlite3 log.db >locked &
+	wait_until test -s locked
+	records 1500 >in
+	start_bg pub sh -c 'exec dnot-pub --report --wait logged <in'
+	wait_until past $((SECONDS + 3)) # three intervals
+	touch enough
+	wait_until -t 30 _gone "$(_pid pub)"
+	reap pub
+	equal "$(grep -c '"logged":true' pub.out)" 1500
+	equal "$(grep -c 'no pong' pub.err)" 0
+	stop_server
+}
