@@ -92,11 +92,18 @@ void dn_hub_load_position(struct dn_hub *hub,
     const struct dn_log_position *pos)
 {
 	struct dn_chan *chan = dn_chan_get(hub, pos->tenant, pos->channel, ns);
+	bool past;
 
 	(void)tenant;
 	if (pos->epoch.n >= DN_EPOCH_MAX)
 		return;
-	go_on_under(chan, pos->epoch, pos->offset >= chan->top);
+	/* It was left before a crash, after which records went on under a
+	 * newer epoch. */
+	past = pos->offset < chan->top && !dn_str_is(pos->epoch, chan->epoch);
+	if (past && !dn_lineage_has(chan->lineage, pos->epoch))
+		return;
+	if (!past)
+		go_on_under(chan, pos->epoch, pos->offset >= chan->top);
 	if (pos->offset > chan->top)
 		chan->top = chan->assigned = pos->offset;
 	chan->floor = pos->removed;

@@ -41,3 +41,11 @@ const struct dn_lineage *dn_lineage_of(
 		found = list;
 	return found;
 }
+
+bool dn_lineage_has(const struct dn_lineage *list, struct dn_str epoch)
+{
+	for (; list != NULL; list = list->older)
+		if (dn_str_is(epoch, list->epoch))
+			return true;
+	return false;
+}

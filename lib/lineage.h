@@ -29,6 +29,7 @@ void dn_lineage_add(struct dn_lineage **list, const char *epoch, uint64_t top);
 /* The epoch that an offset was given in; NULL: in the current one. */
 const struct dn_lineage *dn_lineage_of(
     const struct dn_lineage *list, uint64_t offset);
+bool dn_lineage_has(const struct dn_lineage *list, struct dn_str epoch);
 void dn_lineage_clear(struct dn_lineage **list);
 
 #endif

@@ -145,6 +145,14 @@ static void unsubscribe(const char *channel)
 	dn_hub_ask(hub, ask);
 }
 
+static void presence(const char *channel)
+{
+	struct dn_str name = dn_str_of(channel);
+
+	dn_hub_ask(hub, dn_ask_new(DN_ASK_PRESENCE_STATS, 0, conf, tenant,
+			    dn_conf_ns(tenant, name), name, 0));
+}
+
 static bool says(const char *text)
 {
 	return answer.p != NULL && strstr(answer.p, text) != NULL;
@@ -218,6 +226,66 @@ static void fallback(void)
 	unsubscribe("session:x");
 }
 
+/* Subscribed, given up before the owner answered, and subscribed again: the
+ * end of the first one comes last. */
+static void rejoined(void)
+{
+	subscribe("p", false, 0);
+	subscribe("p", false, 0);
+	unsubscribe("p");
+	presence("p");
+	OK(says("\"num_clients\":1,\"num_users\":1"),
+	    "who came back meanwhile is present");
+	unsubscribe("p");
+	presence("p");
+	OK(says("\"num_clients\":0,\"num_users\":0"), "until it leaves");
+}
+
+static void load_record(const char *epoch, uint64_t offset)
+{
+	struct dn_str name = DN_STR("l");
+	const struct dn_log_row row = {.tenant = dn_str_of(tenant->name),
+	    .channel = name,
+	    .epoch = dn_str_of(epoch),
+	    .offset = offset,
+	    .ts_us = now,
+	    .value = DN_STR("{\"channel\":\"l\",\"data\":1}")};
+
+	dn_hub_load_record(hub, tenant, dn_conf_ns(tenant, name), &row);
+}
+
+static void history(const char *channel)
+{
+	struct dn_str name = dn_str_of(channel);
+	struct dn_ask *ask = dn_ask_new(
+	    DN_ASK_HISTORY, 0, conf, tenant, dn_conf_ns(tenant, name), name, 0);
+
+	dn_hub_ask(hub, ask);
+}
+
+/* A clean stop in epoch A, a crash, more records under B. */
+static void reloaded(void)
+{
+	struct dn_log_position pos = {
+	    dn_str_of(tenant->name), DN_STR("l"), DN_STR("epochA"), 2, 0};
+
+	load_record("epochA", 1);
+	load_record("epochA", 2);
+	load_record("epochB", 3);
+	dn_hub_load_position(
+	    hub, tenant, dn_conf_ns(tenant, pos.channel), &pos);
+	history("l");
+	OK(says("\"epoch\":\"epochB\",\"offset\":3"),
+	    "an older position does not bring back its epoch");
+	pos.epoch = DN_STR("epochC");
+	pos.offset = 3;
+	dn_hub_load_position(
+	    hub, tenant, dn_conf_ns(tenant, pos.channel), &pos);
+	history("l");
+	OK(says("\"epoch\":\"epochC\",\"offset\":3"),
+	    "a newer one, after a crash and nothing more, does");
+}
+
 int main(void)
 {
 	struct dn_err err;
@@ -231,6 +299,8 @@ int main(void)
 	plain();
 	repeated();
 	fallback();
+	rejoined();
+	reloaded();
 	IS_NUM(dn_hub_flights(hub), 0, "no flight is left");
 	unsubscribe("a");
 	dn_hub_free(&hub);
