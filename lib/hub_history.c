@@ -150,6 +150,11 @@ static void on_read(void *loop, struct dn_logreq *req)
 			g->hole = true;
 			break;
 		}
+		/* The log forgets a removal when the epoch is another one. */
+		if (g->reverse && req->found[i].offset <= chan->floor) {
+			g->have = chan->floor + 1;
+			break;
+		}
 		add_row(g, &ask->body, &req->found[i], ask->ns->fallback);
 	}
 	if (g->have == before && !g->full && !g->hole)
