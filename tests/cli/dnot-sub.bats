@@ -1,6 +1,9 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
 
+# Quoted programs are for other shells, and `done` is a status.
+# shellcheck disable=SC1010,SC2016
+
 load ../lib/dnot
 
 # publish CHANNEL FROM TO: numbers, one a record.
@@ -403,28 +406,31 @@ into_pipe()
 }
 
 @test "a slow reader does not keep it from the socket" {
-	start_server
+	# The server may queue it all: what counts is who reads the socket.
+	sha=$(printf dev | sha256sum | cut -d ' ' -f 1)
+	cat >conf.json <<-END
+		{"listen":["127.0.0.1:0"],"log":"none","tenants":{"t":{
+		    "api_keys":[{"sha256":"$sha","label":"x"}],
+		    "namespaces":{"":{"queue_bytes":67108864}}}}}
+	END
+	start_serve server --config conf.json
 	mkfifo pipe
 	exec 5<>pipe
 	into_pipe one c --raw 5>&-
-	# 20 MB, far more than the pipe and the server's queue hold.
+	# 20 MB, far more than the pipe and the sockets hold: that all of it
+	# gets written shows that it is read.
 	payload=$(head -c 20000 /dev/zero | tr '\0' x)
-	for n in 1 2 3 4 5 6 7 8 9 10; do
-		for m in 0 1 2 3 4 5 6 7 8 9; do
-			for k in 0 1 2 3 4 5 6 7 8 9; do
-				echo "\"$n$m$k$payload\""
-			done
-		done | dnot-pub --raw c --wait written
-	done
-	stop_server
+	for n in $(seq 1000); do
+		printf '"%04d%s"\n' "$n" "$payload"
+	done | dnot-pub --raw c --wait written
 	(cat <pipe >all) 5>&- &
 	cat=$!
 	exec 5>&-
-	wait_until test_lines all 1000
+	wait_until -t 30 test_lines all 1000
 	end one 0
 	wait $cat
-	equal "$(cut -c 2-4 <all | head -n 100 | tail -n 1)" 199
-	run ! grep -q slow server.err
+	equal "$(cut -c 2-5 <all | sort -u | wc -l)" 1000
+	stop_server
 }
 
 test_lines()

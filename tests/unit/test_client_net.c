@@ -405,7 +405,7 @@ static void answer_sub(struct peer *peer, struct dn_str line)
 	if (welcome(peer, line) || !has(line, "\"subscribe\""))
 		return;
 	if (peer->number == 1) {
-		OK(has(line, "\"channel\":\"ch\"") && !has(line, "recover"),
+		OK(has(line, "\"channel\":\"ch\"") && !has(line, "\"recover\""),
 		    "the first subscribe does not recover");
 		say(peer,
 		    "{\"id\":%u,\"subscribe\":{\"recoverable\":true,"
