@@ -423,9 +423,11 @@ into_pipe()
 	for n in $(seq 1000); do
 		printf '"%04d%s"\n' "$n" "$payload"
 	done | dnot-pub --raw c --wait written
-	(cat <pipe >all) 5>&- &
+	# The pipe has a reader at all times: who writes into none is ended.
+	exec 6<pipe 5>&-
+	cat <&6 >all 3>&- &
 	cat=$!
-	exec 5>&-
+	exec 6<&-
 	wait_until -t 30 test_lines all 1000
 	end one 0
 	wait $cat
