@@ -122,8 +122,8 @@ static void begin_command(
     struct dn_call *call, size_t ix, struct dn_json command)
 {
 	struct dn_json_iter it;
-	struct dn_str key;
-	struct dn_json params;
+	struct dn_str key, more;
+	struct dn_json params, ignored;
 	const char *method;
 	dn_api_fn *fn = NULL;
 	struct dn_call *part;
@@ -132,7 +132,8 @@ static void begin_command(
 		dn_json_iter_init(&it, command);
 	if (command.type != DN_JSON_OBJECT ||
 	    !dn_json_next(&it, &key, &params) ||
-	    params.type != DN_JSON_OBJECT) {
+	    params.type != DN_JSON_OBJECT ||
+	    dn_json_next(&it, &more, &ignored)) {
 		dn_api_bad(new_part(call, ix, ""),
 		    "commands: objects of one method are needed");
 		return;

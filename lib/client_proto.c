@@ -29,7 +29,9 @@ void dn_client_pong(struct dn_client *c)
 	dn_link_end(c->link);
 }
 
-static void read_error(struct dn_json error, struct dn_client_reply *reply)
+/* The message may borrow from text, which the caller releases. */
+static void read_error(
+    struct dn_json error, struct dn_client_reply *reply, struct dn_buf *text)
 {
 	struct dn_json message = dn_json_member(error, "message");
 	uint64_t code = 0;
@@ -38,9 +40,7 @@ static void read_error(struct dn_json error, struct dn_client_reply *reply)
 	(void)dn_json_bool(
 	    dn_json_member(error, "temporary"), &reply->temporary);
 	reply->code = code > 0 && code <= UINT32_MAX ? (unsigned)code : 100;
-	if (message.type == DN_JSON_STRING)
-		reply->message =
-		    (struct dn_str){message.raw.p + 1, message.raw.n - 2};
+	(void)dn_json_string(message, &reply->message, text);
 }
 
 static void connect_reply(
@@ -86,6 +86,7 @@ static void read_line(struct dn_client *c, struct dn_json line)
 	struct dn_json value, push = {0};
 	struct dn_json_iter it;
 	struct dn_str key;
+	struct dn_buf message = {0};
 	uint64_t id = 0;
 	bool empty = true;
 
@@ -97,7 +98,7 @@ static void read_line(struct dn_client *c, struct dn_json line)
 		else if (dn_json_key_is(key, "id"))
 			(void)dn_json_u64(value, &id);
 		else if (dn_json_key_is(key, "error"))
-			read_error(value, &reply);
+			read_error(value, &reply, &message);
 		else if (dn_json_key_is(key, "rpc") &&
 			 c->state == DN_CLIENT_CONNECTED &&
 			 value.type == DN_JSON_OBJECT)
@@ -114,6 +115,7 @@ static void read_line(struct dn_client *c, struct dn_json line)
 	} else if (empty) {
 		dn_client_pong(c);
 	}
+	dn_buf_release(&message);
 }
 
 void dn_client_receive(struct dn_client *c, struct dn_str text)

@@ -140,8 +140,10 @@ static void feed_http(struct dn_conn *conn, struct dn_str *bytes)
 	size_t taken = 0;
 	enum dn_http_state state;
 
-	if (conn->http == NULL) {
+	if (conn->http == NULL)
 		conn->http = dn_http_new(conn->loop->conf->api_body_limit);
+	if (conn->http_idle) {
+		conn->http_idle = false;
 		dn_wheel_arm(&conn->loop->wheel, &conn->timer,
 		    dn_mono_us() + conn->loop->conf->http_timeout_us);
 	}
@@ -553,6 +555,7 @@ void dn_conn_accept(struct dn_loop *loop, uv_stream_t *listener, unsigned serve,
 	conn->loop = loop;
 	conn->serve = (uint8_t)serve;
 	conn->unix_socket = unix_socket;
+	conn->http_idle = true;
 	conn->queue_age_us = INT64_MAX / 2;
 	conn->id = ++loop->next_conn;
 	conn->key = (struct dn_str){(const char *)&conn->id, sizeof(conn->id)};

@@ -45,6 +45,7 @@ struct dn_conn {
 	bool shut;      /* our side is closed */
 	bool http_busy; /* a request is being answered */
 	bool http_close;
+	bool http_idle; /* between two requests: nothing of one is there */
 	bool publishes; /* not read from while the log is behind */
 	bool unix_socket;
 	uint32_t calls; /* asked and not answered */

@@ -155,6 +155,13 @@ static bool waited(const struct dn_flight *f, struct dn_waiter *w)
 			    "in time");
 		return w->late;
 	}
+	/* Neither path took it: to be sent again under the same key. */
+	if (w->late && f->outcome == DN_OUTCOME_WRITING) {
+		dn_ask_fail(w->ask, 100,
+		    "internal server error: nobody took it, and the log did "
+		    "not confirm the fallback in time");
+		return true;
+	}
 	if (want == DN_WAIT_WRITTEN)
 		return w->late || (f->loops_open == 0 && judged(f));
 	return w->late || f->outcome != DN_OUTCOME_WRITING || f->matched > 0;
@@ -346,7 +353,8 @@ void dn_flight_log(struct dn_flight *f, struct dn_str key)
 	if (!f->ns->log)
 		return;
 	req = new_req(DN_LOGREQ_RECORD, f, key);
-	req->open = f->ns->fallback;
+	/* Open ones are found again by their position. */
+	req->open = f->ns->fallback && f->offset > 0;
 	/* The other half is for the outcome. */
 	req->reserved = f->ns->fallback ? f->reserved / 2 : f->reserved;
 	f->reserved -= req->reserved;
@@ -552,9 +560,11 @@ void dn_hub_report(struct dn_hub *hub, struct dn_flight *f,
 	if (tally->written > 0)
 		dn_flight_taken(f);
 	/* During the fan-out itself `matched` is not known yet. */
-	if (final && !f->launching)
-		judge(f, false);
-	dn_flight_settle(f);
+	if (!f->launching) {
+		if (final)
+			judge(f, false);
+		dn_flight_settle(f);
+	}
 	dn_flight_drop(f);
 	(void)hub;
 }

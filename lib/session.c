@@ -172,6 +172,7 @@ static const struct {
     {"ping", dn_command_ping, false},
     {"send", dn_command_send, false},
     {"rpc", dn_command_rpc, false},
+    {"refresh", dn_command_refresh, false},
 };
 
 static void bad(struct dn_session *s, const char *why)

@@ -32,6 +32,9 @@ static bool by_token(struct dn_session *s, uint32_t id, struct dn_str token)
 
 	s->tenant = dn_conf_by_token(s->conf, token);
 	if (s->tenant == NULL) {
+		dn_diag(DN_INFO, NULL,
+		    "token refused: its claim `tenant` names none of the "
+		    "tenants that take tokens, and there is more than one");
 		dn_conn_close(s->conn, 3500, "invalid token");
 		return false;
 	}
@@ -59,6 +62,48 @@ static bool by_token(struct dn_session *s, uint32_t id, struct dn_str token)
 	set_info(s, claims.info);
 	dn_jwt_claims_release(&claims);
 	return true;
+}
+
+/* A new token for the same user: its end is the connection's. */
+void dn_command_refresh(
+    struct dn_session *s, uint32_t id, struct dn_json params)
+{
+	struct dn_str token = dn_session_text(s, params, "token");
+	struct dn_jwt_claims claims;
+	struct dn_err err;
+	enum dn_jwt_result rc;
+	struct dn_buf b = {0};
+	int64_t left;
+
+	if (s->server || s->expires_s == 0 || token.n == 0) {
+		dn_conn_close(s->conn, 3501, "bad request: nothing to refresh");
+		return;
+	}
+	rc = dn_jwt_verify(
+	    &s->tenant->token, token, dn_wall_us(), &claims, &err);
+	if (rc == DN_JWT_EXPIRED) {
+		dn_conn_close(s->conn, 3005, "connection expired");
+		return;
+	}
+	if (rc == DN_JWT_OK &&
+	    (claims.channel.n > 0 || !dn_str_eq(claims.sub, s->user))) {
+		dn_jwt_claims_release(&claims);
+		rc = DN_JWT_BAD;
+	}
+	if (rc != DN_JWT_OK) {
+		dn_conn_close(s->conn, 3500, "invalid token");
+		return;
+	}
+	s->expires_s = dn_jwt_ends_at(&claims);
+	dn_jwt_claims_release(&claims);
+	left = s->expires_s - dn_wall_us() / 1000000;
+	dn_buf_printf(&b, "{\"version\":\"%s\"", DN_VERSION);
+	if (s->expires_s > 0)
+		dn_buf_printf(&b, ",\"expires\":true,\"ttl\":%lld",
+		    (long long)(left > 0 ? left : 1));
+	dn_buf_byte(&b, '}');
+	dn_session_result(s, id, "refresh", dn_buf_view(&b));
+	dn_buf_release(&b);
 }
 
 static bool anonymous(struct dn_session *s)

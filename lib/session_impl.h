@@ -16,6 +16,7 @@
 typedef void dn_command_fn(
     struct dn_session *s, uint32_t id, struct dn_json params);
 dn_command_fn dn_command_connect;
+dn_command_fn dn_command_refresh;
 dn_command_fn dn_command_subscribe;
 dn_command_fn dn_command_unsubscribe;
 dn_command_fn dn_command_publish;

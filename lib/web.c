@@ -210,7 +210,7 @@ void dn_web_continue(struct dn_conn *conn)
 
 void dn_web_timeout(struct dn_conn *conn)
 {
-	if (conn->http == NULL || conn->http_busy) {
+	if (conn->http_idle || conn->http_busy) {
 		dn_conn_drop(conn);
 		return;
 	}

@@ -13,6 +13,7 @@
 #include "conf.h"
 #include "diag.h"
 #include "exit.h"
+#include "json.h"
 #include "opt.h"
 #include "server.h"
 
@@ -171,11 +172,43 @@ static int print_config(const struct dn_conf *conf)
 	return code;
 }
 
+/* The claims with the tenant in them, so that the server that is shown the
+ * token knows whose keys to try. */
+static int claims_of(
+    const struct serve *s, struct dn_buf *claims, struct dn_err *err)
+{
+	struct dn_str text = dn_str_of(s->issue_token), name = {0};
+	struct dn_buf scratch = {0};
+	struct dn_json json, tenant;
+	int rc = dn_json_parse(text, &json, err);
+
+	if (rc != 0 || json.type != DN_JSON_OBJECT)
+		return rc != 0 ? rc
+			       : dn_err_set(err, -EINVAL,
+				     "the claims are no JSON object");
+	tenant = dn_json_member(json, "tenant");
+	if (tenant.type != DN_JSON_NONE &&
+	    (!dn_json_string(tenant, &name, &scratch) ||
+		!dn_str_is(name, s->tenant)))
+		rc = dn_err_set(err, -EINVAL,
+		    "the claim `tenant` is not --tenant %s", s->tenant);
+	dn_buf_release(&scratch);
+	dn_buf_str(claims, json.raw);
+	if (rc != 0 || tenant.type != DN_JSON_NONE)
+		return rc;
+	claims->n--;
+	dn_buf_lit(claims,
+	    claims->p[claims->n - 1] == '{' ? "\"tenant\":" : ",\"tenant\":");
+	dn_buf_json_str(claims, dn_str_of(s->tenant));
+	dn_buf_byte(claims, '}');
+	return 0;
+}
+
 static int issue_token(const struct serve *s, const struct dn_conf *conf)
 {
 	const struct dn_conf_tenant *tenant =
 	    dn_conf_tenant(conf, dn_str_of(s->tenant));
-	struct dn_buf out = {0};
+	struct dn_buf out = {0}, claims = {0};
 	struct dn_err err = {0};
 	int code;
 
@@ -190,13 +223,15 @@ static int issue_token(const struct serve *s, const struct dn_conf *conf)
 		    s->tenant);
 		return DN_EXIT_CONFIG;
 	}
-	if (dn_jwt_issue(tenant->token_hmac, dn_str_of(s->issue_token), &out,
-		&err) < 0) {
+	if (claims_of(s, &claims, &err) < 0 ||
+	    dn_jwt_issue(tenant->token_hmac, dn_buf_view(&claims), &out, &err) <
+		0) {
 		dn_diag(DN_ERROR, NULL, "--issue-token: %s", err.text);
 		code = DN_EXIT_USAGE;
 	} else {
 		code = print(dn_buf_view(&out));
 	}
+	dn_buf_release(&claims);
 	dn_buf_release(&out);
 	return code;
 }

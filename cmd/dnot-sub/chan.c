@@ -184,6 +184,12 @@ static void go_on(struct chan *c, const struct dn_client_subscribed *info)
 		change_epoch(c, info->epoch, info->offset);
 	} else if (info->offset > c->offset) {
 		fill_pages(c, info->offset, false);
+	} else if (info->offset < c->offset) {
+		/* A log brought back from an older copy, or another one. */
+		sub_gap(c, info->offset + 1, c->offset,
+		    "the server's stream ends before what was read");
+		place_set(c, info->epoch, info->offset);
+		chan_live(c);
 	} else {
 		chan_live(c);
 	}

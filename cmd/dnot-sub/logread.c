@@ -17,6 +17,23 @@
 
 enum { SLICE = 1000, WAIT_MS = 100, WAITS_MAX = 20 };
 
+bool logread_check(struct sub *p)
+{
+	struct dn_log *log;
+	struct dn_err err = {0};
+	int rc;
+
+	if (p->tool.log == NULL)
+		return true;
+	rc = dn_log_open(&log, p->tool.log, NULL, DN_LOG_READ, &err);
+	if (rc == 0)
+		dn_log_close(&log);
+	if (rc == 0 || rc == -EAGAIN)
+		return true;
+	dn_tool_fail(&p->tool, DN_EXIT_CONFIG, NULL, "%s", err.text);
+	return false;
+}
+
 static bool open_log(struct sub *p)
 {
 	struct dn_err err = {0};

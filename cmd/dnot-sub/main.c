@@ -351,7 +351,7 @@ int main(int argc, char **argv)
 
 	if (dn_tool_init(&p.tool, &program, sections, DN_ARRAY_LEN(sections),
 		argc, argv) &&
-	    check_usage(&p) && load_state(&p))
+	    check_usage(&p) && logread_check(&p) && load_state(&p))
 		run(&p);
 	release(&p);
 	return dn_tool_release(&p.tool);

@@ -196,6 +196,8 @@ void change_step(struct chan *c);
 
 /* logread.c */
 /* Starts to read what is missing; false where there is no log. */
+/* Whether --log, where it is given, is a log that can be read. */
+DN_MUST_CHECK bool logread_check(struct sub *p);
 DN_MUST_CHECK bool logread_start(struct chan *c);
 void logread_step(struct chan *c);
 

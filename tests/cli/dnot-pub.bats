@@ -364,6 +364,7 @@ dev|c||r|1|'
 	echo 1 >&5
 	wait_until payloads_are c '1 '
 	kill -STOP "$SERVER_PID"
+	wait_until grep -q '^State:.T' "/proc/$SERVER_PID/status"
 	echo 2 >&5
 	kill -TERM "$(_pid pub)"
 	wait_until grep -q 'no more input' pub.err

@@ -94,6 +94,9 @@ static void example_later(const struct dn_conf *conf)
 {
 	static const char *const want[] = {
 	    "spool",
+	    "tenants.acme.limits.publish_per_second",
+	    "tenants.acme.limits.bytes_per_second",
+	    "tenants.acme.limits.history_bytes",
 	    "tenants.acme.namespaces.jobs.request_deadline",
 	    "tenants.acme.namespaces.jobs.group_lease",
 	    "tenants.acme.namespaces.jobs.group_max_attempts",
