@@ -201,6 +201,8 @@ void dn_conn_resume(struct dn_conn *conn)
 	conn->is_paused = false;
 	if (conn->state > DN_CONN_WS)
 		return;
+	if (conn->state == DN_CONN_WS)
+		dn_session_resumed(conn->session);
 	conn->kept = (struct dn_buf){0};
 	feed(conn, dn_buf_view(&kept));
 	dn_buf_release(&kept);

@@ -113,6 +113,13 @@ static void on_timer(struct dn_timer *timer, int64_t now_us)
 		send_ping(s);
 }
 
+void dn_session_resumed(struct dn_session *s)
+{
+	if (s->pinged && !s->loop->draining)
+		dn_wheel_arm(&s->loop->wheel, &s->conn->timer,
+		    dn_mono_us() + s->conf->pong_timeout_us);
+}
+
 void dn_session_pong(struct dn_session *s)
 {
 	if (!s->pinged)

@@ -48,6 +48,8 @@ void dn_session_end(struct dn_session **session);
 
 /* One WebSocket message: commands, separated by newlines. */
 void dn_session_message(struct dn_session *session, struct dn_str text);
+/* It is read from again: a pong that lay unread has its time anew. */
+void dn_session_resumed(struct dn_session *session);
 /* A WebSocket pong. */
 void dn_session_pong(struct dn_session *session);
 /* The conf was reloaded: who lost the right to be here is closed. */
