@@ -492,3 +492,21 @@ test_lines()
 	run -64 dnot-sub c --since sometime
 	run -64 dnot-sub c -c 0
 }
+
+@test "a cursor ahead of the stream is told and goes on" {
+	start_server
+	publish c 1 3
+	read_all c --state st --since all -e
+	jq '.channels.c.offset = 99' st >next && mv next st
+	start_sub one c --state st -c 1
+	publish c 4 4
+	reap one 1
+	equal "$(jq -c .data one.out)" 4
+	has "$(<one.err)" '"gap"'
+}
+
+@test "--log is looked at before anything is read: 78" {
+	run -78 dnot-sub c --log sqlite:nosuch.db
+	has "$output" nosuch.db
+	[[ ! -e nosuch.db ]]
+}
