@@ -180,7 +180,7 @@ status_of()
 	start_sub sub c --state st -c 300
 	seq 300 >in
 	start_bg pub sh -c 'exec dnot-pub --raw --report c <in'
-	wait_until -t 20 sh -c '[ "$(wc -l <sub.out)" -gt 100 ]'
+	wait_until -t 20 _has_lines sub 100
 	kill_server
 	start_serve server --config conf.json --threads 2 --listen "$SERVER_ADDR"
 	reap pub
