@@ -423,6 +423,10 @@ void dn_conn_upgraded(struct dn_conn *conn, struct dn_session *session)
 /* From now on nothing is read or queued; what is queued goes out. */
 void dn_conn_end(struct dn_conn *conn)
 {
+	int64_t patience = conn->state == DN_CONN_HTTP
+			       ? conn->loop->conf->http_timeout_us
+			       : CLOSE_PATIENCE_US;
+
 	if (conn->state > DN_CONN_WS)
 		return;
 	if (conn->state == DN_CONN_WS)
@@ -434,8 +438,7 @@ void dn_conn_end(struct dn_conn *conn)
 	dn_http_free(&conn->http);
 	dn_buf_release(&conn->kept);
 	conn->timer.fire = on_timer;
-	dn_wheel_arm(
-	    &conn->loop->wheel, &conn->timer, dn_mono_us() + CLOSE_PATIENCE_US);
+	dn_wheel_arm(&conn->loop->wheel, &conn->timer, dn_mono_us() + patience);
 	/* Reading goes on, into nothing: a reset would take back bytes that
 	 * the peer has not read yet. */
 	uv_read_start(&conn->stream, on_alloc, on_read);

@@ -130,7 +130,7 @@ static void run_answer(struct dn_loop *loop, struct dn_mail *mail)
 void dn_loop_ask_at(struct dn_loop *loop, unsigned owner, struct dn_ask *ask)
 {
 	ask->mail.run = run_ask;
-	if (ask->op == DN_ASK_PUBLISH && !dn_loop_has_room(loop, owner)) {
+	if (ask->op != DN_ASK_UNSUBSCRIBE && !dn_loop_has_room(loop, owner)) {
 		dn_stat_add(&loop->stats.refused, 1);
 		dn_ask_fail(ask, 111,
 		    "too many requests: the channel's loop is behind");
@@ -413,10 +413,8 @@ void dn_loop_release(struct dn_loop *loop)
 	struct dn_conn *conn;
 	size_t at = 0;
 
-	while ((conn = dn_map_next(&loop->conns, &at)) != NULL) {
+	while ((conn = dn_map_any(&loop->conns, &at)) != NULL)
 		dn_conn_drop(conn);
-		at = 0;
-	}
 	on_wake(&loop->wake); /* what the log gave back last */
 	uv_walk(&loop->uv, close_handle, NULL);
 	(void)uv_run(&loop->uv, UV_RUN_DEFAULT);

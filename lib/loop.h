@@ -87,8 +87,8 @@ void dn_loop_post(struct dn_loop *to, struct dn_mail *mail);
 /* From the log's thread. */
 void dn_loop_post_log(struct dn_loop *to, struct dn_logreq *done);
 
-/* Hands an ask to its channel's owner. A publish may come back at once with
- * error 111. */
+/* Hands an ask to its channel's owner. It comes back at once with error 111
+ * where that loop's inbox is full; leaves always go. */
 void dn_loop_ask(struct dn_loop *loop, struct dn_ask *ask);
 /* The same ask to the owner given, for those that go to every loop. */
 void dn_loop_ask_at(struct dn_loop *loop, unsigned owner, struct dn_ask *ask);

@@ -133,3 +133,13 @@ void *dn_map_next(const struct dn_map *m, size_t *at)
 	}
 	return NULL;
 }
+
+void *dn_map_any(const struct dn_map *m, size_t *at)
+{
+	if (m->count == 0)
+		return NULL;
+	/* From where the last one was, so that emptying is linear. */
+	for (*at &= m->cap - 1; m->slots[*at].hash == 0;)
+		*at = (*at + 1) & (m->cap - 1);
+	return m->slots[*at].value;
+}

@@ -30,6 +30,9 @@ void *dn_map_get(const struct dn_map *m, struct dn_str key);
 void dn_map_put(struct dn_map *m, struct dn_str key, void *value);
 /* Gives the value that was there, or NULL. */
 void *dn_map_remove(struct dn_map *m, struct dn_str key);
+/* Some value, NULL when there is none: for emptying a map, each one taken out
+ * before the next call. *at is 0 at first and then the map's. */
+void *dn_map_any(const struct dn_map *m, size_t *at);
 /* Visits each value: start with *at = 0; NULL at the end. Between two calls
  * the map must not change. */
 void *dn_map_next(const struct dn_map *m, size_t *at);

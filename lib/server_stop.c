@@ -106,10 +106,8 @@ static void on_drain(uv_timer_t *timer)
 
 	if (loop->conns.count > 0 && dn_mono_us() < loop->drain_until_us)
 		return;
-	while ((conn = dn_map_next(&loop->conns, &at)) != NULL) {
+	while ((conn = dn_map_any(&loop->conns, &at)) != NULL)
 		dn_conn_drop(conn);
-		at = 0;
-	}
 	uv_timer_stop(timer);
 	tell_first(loop, run_drained);
 }
@@ -181,6 +179,21 @@ static void run_reload(struct dn_loop *loop, struct dn_mail *mail)
 			dn_session_reloaded(conn->session);
 }
 
+static bool listens_elsewhere(
+    const struct dn_conf *now, const struct dn_conf *next)
+{
+	size_t i;
+
+	if (now->listen_n != next->listen_n)
+		return true;
+	for (i = 0; i < now->listen_n; i++)
+		if (strcmp(now->listen[i].address, next->listen[i].address) !=
+			0 ||
+		    now->listen[i].serve != next->listen[i].serve)
+			return true;
+	return false;
+}
+
 static void on_reload(uv_signal_t *handle, int number)
 {
 	struct dn_server *s = handle->data;
@@ -207,6 +220,9 @@ static void on_reload(uv_signal_t *handle, int number)
 			note->conf = dn_conf_ref(conf);
 			dn_loop_send(&s->loops[0], i, &note->mail);
 		}
+		if (listens_elsewhere(s->conf, conf))
+			dn_diag(DN_WARN, NULL,
+			    "listen: the change waits for a restart");
 		dn_conf_unref(&conf);
 		dn_diag(DN_INFO, NULL, "configuration reloaded");
 	}

@@ -46,10 +46,8 @@ void dn_session_end(struct dn_session **sp)
 	if (s == NULL)
 		return;
 	dn_timer_cancel(&s->conn->timer);
-	while ((sub = dn_map_next(&s->subs, &at)) != NULL) {
+	while ((sub = dn_map_any(&s->subs, &at)) != NULL)
 		dn_sub_leave(s, sub, 0, false);
-		at = 0;
-	}
 	dn_map_release(&s->subs);
 	if (s->doomed) {
 		struct dn_session **d = &s->loop->doomed;
@@ -297,6 +295,25 @@ static bool has_key(
 	return tenant->dev;
 }
 
+/* Channels whose namespace is no more: the client is told, and told why when
+ * it tries again. */
+static void leave_gone(struct dn_session *s)
+{
+	struct dn_sub **gone;
+	struct dn_sub *sub;
+	size_t at = 0, n = 0;
+
+	if (s->subs.count == 0)
+		return;
+	gone = dn_xmalloc(s->subs.count * sizeof(struct dn_sub *));
+	while ((sub = dn_map_next(&s->subs, &at)) != NULL)
+		if (dn_conf_ns(s->tenant, sub->channel) == NULL)
+			gone[n++] = sub;
+	while (n-- > 0)
+		dn_session_lost(gone[n]);
+	free(gone);
+}
+
 void dn_session_reloaded(struct dn_session *s)
 {
 	struct dn_conf *conf = s->loop->conf;
@@ -315,4 +332,5 @@ void dn_session_reloaded(struct dn_session *s)
 	dn_conf_ref(conf);
 	dn_conf_unref(&s->conf);
 	s->conf = conf;
+	leave_gone(s);
 }

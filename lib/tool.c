@@ -210,38 +210,48 @@ int dn_tool_release(struct dn_tool *tool)
 	return tool->exit_code;
 }
 
-static void on_signal(uv_signal_t *handle, int signo)
+/* A program has one tool; the handler has no other way to it. */
+static struct dn_tool *signalled;
+
+/* The first one is left to the loop. The second ends the program here and
+ * now, whatever the loop is busy with. */
+static void on_signal(int signo)
+{
+	if (signalled->signo != 0) {
+		(void)signal(signo, SIG_DFL);
+		(void)raise(signo);
+		return;
+	}
+	signalled->signo = signo;
+	(void)uv_async_send(&signalled->on_signal);
+}
+
+static void on_stop(uv_async_t *handle)
 {
 	struct dn_tool *tool = handle->data;
 
-	if (tool->stopping) {
-		(void)signal(signo, SIG_DFL);
-		(void)raise(signo);
-	}
 	tool->stopping = true;
-	tool->stop(tool->stop_arg, signo);
-}
-
-static void watch(
-    struct dn_tool *tool, uv_loop_t *loop, uv_signal_t *handle, int signo)
-{
-	int rc = uv_signal_init(loop, handle);
-
-	if (rc == 0)
-		rc = uv_signal_start(handle, on_signal, signo);
-	DN_ASSERT(rc == 0);
-	handle->data = tool;
-	uv_unref((uv_handle_t *)handle);
-	tool->signals_open++;
+	tool->stop(tool->stop_arg, tool->signo);
 }
 
 void dn_tool_signals(
     struct dn_tool *tool, uv_loop_t *loop, dn_tool_stop_fn *stop, void *arg)
 {
+	struct sigaction action = {.sa_handler = on_signal};
+	int rc = uv_async_init(loop, &tool->on_signal, on_stop);
+
+	DN_ASSERT(rc == 0);
 	tool->stop = stop;
 	tool->stop_arg = arg;
-	watch(tool, loop, &tool->on_term, SIGTERM);
-	watch(tool, loop, &tool->on_int, SIGINT);
+	tool->on_signal.data = tool;
+	uv_unref((uv_handle_t *)&tool->on_signal);
+	tool->signals_open++;
+	signalled = tool;
+	/* Not blocked inside its own handler: raise() there is the end. */
+	action.sa_flags = SA_RESTART | SA_NODEFER;
+	rc = sigaction(SIGTERM, &action, NULL) |
+	     sigaction(SIGINT, &action, NULL);
+	DN_ASSERT(rc == 0);
 }
 
 static void on_signal_closed(uv_handle_t *handle)
@@ -253,10 +263,11 @@ static void on_signal_closed(uv_handle_t *handle)
 
 void dn_tool_signals_close(struct dn_tool *tool)
 {
-	if (uv_is_closing((uv_handle_t *)&tool->on_term))
+	if (uv_is_closing((uv_handle_t *)&tool->on_signal))
 		return;
-	uv_close((uv_handle_t *)&tool->on_term, on_signal_closed);
-	uv_close((uv_handle_t *)&tool->on_int, on_signal_closed);
+	(void)signal(SIGTERM, SIG_DFL);
+	(void)signal(SIGINT, SIG_DFL);
+	uv_close((uv_handle_t *)&tool->on_signal, on_signal_closed);
 }
 
 /* The higher, the worse. */

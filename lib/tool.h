@@ -22,6 +22,7 @@
 #ifndef DN_TOOL_H
 #define DN_TOOL_H
 
+#include <signal.h>
 #include <uv.h>
 
 #include "client.h"
@@ -52,7 +53,8 @@ struct dn_tool {
 	const char *key_file, *token_file;
 	uint64_t ready_fd; /* UINT64_MAX: none (left) */
 	int exit_code;
-	uv_signal_t on_term, on_int;
+	uv_async_t on_signal;
+	volatile sig_atomic_t signo; /* the first signal to stop; 0: none */
 	unsigned signals_open;
 	bool stopping;
 	bool stdout_failed;

@@ -104,7 +104,10 @@ static bool may_ask(struct dn_conn *conn)
 
 static void health(struct dn_conn *conn)
 {
-	dn_conn_http_answer(conn, 200, "application/json", NULL, DN_STR("{}"));
+	bool head = dn_str_is(dn_http_request(conn->http)->method, "HEAD");
+
+	dn_conn_http_answer(conn, 200, "application/json", NULL,
+	    head ? (struct dn_str){0} : DN_STR("{}"));
 }
 
 static void ready(struct dn_conn *conn)
@@ -156,7 +159,9 @@ static void route(struct dn_conn *conn, struct dn_str path)
 			    conn, 405, "POST only\n", "Allow: POST\r\n");
 		return;
 	}
-	if (!dn_str_is(verb, "GET"))
+	if (dn_str_is(verb, "HEAD") && dn_str_is(path, "/health"))
+		health(conn);
+	else if (!dn_str_is(verb, "GET"))
 		dn_web_text(conn, 404, "not found\n", NULL);
 	else if (dn_str_is(path, "/connection/websocket") &&
 		 (conn->serve & DN_SERVE_CLIENT) != 0)
