@@ -187,6 +187,7 @@ struct dn_chan *dn_chan_get(struct dn_hub *hub, struct dn_str tenant,
 	chan->ring_size = ns->history_size;
 	chan->ring_ttl_us = ns->history_ttl_us;
 	chan->meta_ttl_us = ns->history_meta_ttl_us;
+	chan->keeps_epoch = ns->log && ns->durable == DN_DURABLE_BEFORE;
 	dn_ring_expire(&chan->ring, chan->touched_us - chan->ring_ttl_us);
 	return chan;
 }
@@ -205,7 +206,6 @@ void dn_hub_tick(struct dn_hub *hub, const struct dn_conf *conf)
 	size_t at = 0, n = hub->chans.count;
 	struct dn_hub_tenant *tenant;
 
-	(void)conf;
 	while ((tenant = dn_map_next(&hub->tenants, &at)) != NULL)
 		dn_idem_expire(&tenant->keys, now);
 	if (n > ROUND_SLICE)
@@ -214,6 +214,11 @@ void dn_hub_tick(struct dn_hub *hub, const struct dn_conf *conf)
 		struct dn_chan *chan = hub->round;
 
 		hub->round = chan->next;
+		/* A start after a crash reads records of the rehydrate window
+		 * only; who is idle for longer is found by its position. */
+		if (chan->keeps_epoch && chan->saved != chan->top &&
+		    now - chan->touched_us > conf->rehydrate_us / 2)
+			dn_chan_save(hub, chan);
 		dn_ring_expire(&chan->ring, now - chan->ring_ttl_us);
 		if (chan_idle(chan, now))
 			chan_free(hub, chan);

@@ -50,6 +50,8 @@ struct dn_chan {
 	uint64_t top;               /* newest visible offset */
 	uint64_t assigned; /* newest offset given; above top while the log
 			      has to confirm first (durable "before") */
+	uint64_t saved;    /* the offset of its position in the log */
+	bool keeps_epoch;  /* over a crash: logged, durable "before" */
 	uint64_t floor;    /* history_remove: at or below is gone */
 	int64_t touched_us;
 	uint32_t ring_size; /* of its namespace, at the last publication */
@@ -139,6 +141,8 @@ struct dn_chan *dn_chan_get(struct dn_hub *hub, struct dn_str tenant,
 struct dn_chan *dn_chan_find(
     struct dn_hub *hub, struct dn_str tenant, struct dn_str name);
 void dn_chan_new_epoch(struct dn_hub *hub, struct dn_chan *chan);
+/* Writes its position to the log (hub_load.c). */
+void dn_chan_save(struct dn_hub *hub, struct dn_chan *chan);
 /* The epoch that an offset of this stream was given in. */
 struct dn_str dn_chan_epoch_of(const struct dn_chan *chan, uint64_t offset);
 void dn_hub_answer(struct dn_hub *hub, struct dn_ask *ask);

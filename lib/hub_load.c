@@ -155,6 +155,23 @@ static void on_saved(void *loop, struct dn_logreq *req)
 	dn_logreq_free(req);
 }
 
+void dn_chan_save(struct dn_hub *hub, struct dn_chan *chan)
+{
+	struct dn_str epoch = dn_str_of(chan->epoch);
+	struct dn_logreq *req = dn_logreq_new(DN_LOGREQ_POSITION, hub->loop,
+	    chan->tenant->name.n + chan->name.n + epoch.n);
+	size_t used = 0;
+
+	req->row.tenant = dn_logreq_copy(req, &used, chan->tenant->name);
+	req->row.channel = dn_logreq_copy(req, &used, chan->name);
+	req->row.epoch = dn_logreq_copy(req, &used, epoch);
+	req->row.offset = chan->top;
+	req->removed = chan->floor;
+	req->done = on_saved;
+	chan->saved = chan->top;
+	hub->io->log_push(hub->arg, req);
+}
+
 void dn_hub_save(struct dn_hub *hub, struct dn_conf *conf)
 {
 	size_t at = 0;
@@ -165,21 +182,8 @@ void dn_hub_save(struct dn_hub *hub, struct dn_conf *conf)
 		    dn_conf_tenant(conf, chan->tenant->name);
 		const struct dn_conf_ns *ns =
 		    tenant != NULL ? dn_conf_ns(tenant, chan->name) : NULL;
-		struct dn_str epoch = dn_str_of(chan->epoch);
-		struct dn_logreq *req;
-		size_t used = 0;
 
-		if (ns == NULL || !ns->log)
-			continue;
-		req = dn_logreq_new(DN_LOGREQ_POSITION, hub->loop,
-		    chan->tenant->name.n + chan->name.n + epoch.n);
-		req->row.tenant =
-		    dn_logreq_copy(req, &used, chan->tenant->name);
-		req->row.channel = dn_logreq_copy(req, &used, chan->name);
-		req->row.epoch = dn_logreq_copy(req, &used, epoch);
-		req->row.offset = chan->top;
-		req->removed = chan->floor;
-		req->done = on_saved;
-		hub->io->log_push(hub->arg, req);
+		if (ns != NULL && ns->log)
+			dn_chan_save(hub, chan);
 	}
 }

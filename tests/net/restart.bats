@@ -130,3 +130,25 @@ past()
 	equal "$(grep -c 'no pong' pub.err)" 0
 	stop_server
 }
+
+@test "durable before: an epoch outlives the window, and a crash" {
+	cat >conf.json <<-END
+	{"listen": ["127.0.0.1:0"], "log": "$LOG", "rehydrate": "1s",
+	 "tenants": {"t": {"api_keys": [{"sha256":
+	  "$(printf k | sha256sum | cut -d ' ' -f 1)"}], "namespaces": {"":
+	  {"log": true, "durable": "before", "history_ttl": "1s",
+	   "history_size": 5}}}}}
+	END
+	export DNOT_KEY=k
+	start_serve server --config conf.json
+	run -0 dnot-pub c -m a --report
+	epoch=$(json .epoch)
+	wait_until sh -c "sqlite3 log.db 'SELECT count(*) FROM positions' |
+	    grep -q 1"
+	wait_until past $((SECONDS + 2)) # the window, and more
+	kill_server
+	start_serve server --config conf.json
+	run -0 dnot-pub c -m b --report
+	equal "$(json '[.epoch, .offset] | @csv')" "\"$epoch\",2"
+	stop_server
+}

@@ -101,9 +101,34 @@ static void test_random(void)
 	dn_map_release(&m);
 }
 
+static void emptied(void)
+{
+	static struct {
+		char key[8];
+	} entries[5000];
+	struct dn_map m = {0};
+	size_t at = 0, i, n = 0;
+	char *item;
+
+	for (i = 0; i < DN_ARRAY_LEN(entries); i++) {
+		(void)snprintf(
+		    entries[i].key, sizeof(entries[i].key), "%zu", i);
+		dn_map_put(&m, dn_str_of(entries[i].key), entries[i].key);
+	}
+	while ((item = dn_map_any(&m, &at)) != NULL) {
+		n += dn_map_remove(&m, dn_str_of(item)) == item;
+		if (n > DN_ARRAY_LEN(entries))
+			break;
+	}
+	IS_NUM(n, DN_ARRAY_LEN(entries), "any: empties, each value once");
+	IS_NUM(m.count, 0, "and then there is none");
+	dn_map_release(&m);
+}
+
 int main(void)
 {
 	test_small();
 	test_random();
+	emptied();
 	return tap_done();
 }
