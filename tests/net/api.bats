@@ -131,22 +131,30 @@ status_of()
 }
 
 @test "an outcome that was open at a crash is undelivered after it" {
-	start_server
-	start_sub sub session:x
+	cat >conf.json <<-END
+	{"listen": ["127.0.0.1:0"], "log": "$LOG", "tenants": {"t": {"api_keys":
+	  [{"sha256": "$(printf k | sha256sum | cut -d ' ' -f 1)"}],
+	  "namespaces": {"": {"log": true, "fallback": true,
+	    "queue_bytes": 67108864, "queue_age": "1h",
+	    "deliver_timeout": "1h"}}}}}
+	END
+	export DNOT_KEY=k
+	start_serve server --config conf.json
+	start_sub sub c
 	kill -STOP "$(_pid sub)"
 	# More than its socket takes, so that the last ones stay open.
 	payload=$(head -c 60000 /dev/zero | tr '\0' y)
-	for i in $(seq 200); do
-		echo "{\"channel\":\"session:x\",\"data\":\"$payload\"}"
+	for _ in $(seq 200); do
+		echo "\"$payload\""
 	done >in
-	start_bg pub sh -c 'exec dnot-pub --report --wait logged <in'
-	wait_until -t 20 sh -c "sqlite3 log.db 'SELECT count(*) FROM open' |
-	    grep -qv '^0'"
+	run -0 sh -c 'dnot-pub --raw --wait logged c <in'
+	left=$(sqlite3 log.db 'SELECT count(*) FROM open')
+	((left > 0))
 	kill_server
-	kill -KILL "$(_pid pub)" "$(_pid sub)"
-	_start_server "$SERVER_ADDR"
-	(($(sqlite3 log.db "SELECT count(*) FROM undelivered WHERE
-	    json_extract(value, '\$.undelivered.reason') = 'restart'") > 0))
+	kill -KILL "$(_pid sub)"
+	start_serve server --config conf.json
+	equal "$(sqlite3 log.db "SELECT count(*) FROM undelivered WHERE
+	    json_extract(value, '\$.undelivered.reason') = 'restart'")" "$left"
 	equal "$(sqlite3 log.db 'SELECT count(*) FROM open')" 0
 	stop_server
 }
