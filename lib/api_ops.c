@@ -6,7 +6,7 @@
 #include "server.h"
 #include "stats.h"
 
-/* --- history -------------------------------------------------------------- */
+/* --- history ------------------------------------------------------------ */
 
 struct position {
 	bool has;
@@ -99,7 +99,7 @@ void dn_api_history(struct dn_call *call, struct dn_json params)
 	dn_api_target_end(&target);
 }
 
-/* --- asks that carry nothing but their channel ---------------------------- */
+/* --- asks that carry nothing but their channel -------------------------- */
 
 static void ask_plain(
     struct dn_call *call, struct dn_json params, enum dn_ask_op op)
@@ -133,7 +133,7 @@ void dn_api_presence_stats(struct dn_call *call, struct dn_json params)
 	ask_plain(call, params, DN_ASK_PRESENCE_STATS);
 }
 
-/* --- channels ------------------------------------------------------------- */
+/* --- channels ----------------------------------------------------------- */
 
 /* One owner's part of the list; the last one answers. */
 static void on_channels(struct dn_loop *loop, struct dn_ask *ask)
@@ -187,7 +187,7 @@ void dn_api_channels(struct dn_call *call, struct dn_json params)
 	dn_buf_release(&text);
 }
 
-/* --- the server ----------------------------------------------------------- */
+/* --- the server --------------------------------------------------------- */
 
 void dn_api_info(struct dn_call *call, struct dn_json params)
 {

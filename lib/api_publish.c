@@ -189,7 +189,7 @@ void dn_api_publish(struct dn_call *call, struct dn_json params)
 	dn_api_publish_to(call, params, (struct dn_str){0});
 }
 
-/* --- redelivery ----------------------------------------------------------- */
+/* --- redelivery --------------------------------------------------------- */
 
 static void redeliver(
     struct dn_call *call, const struct dn_record *r, struct dn_str uid)

@@ -81,6 +81,7 @@ static void release_tenant(struct dn_conf_tenant *tenant)
 	dn_jwt_key_free(&tenant->token_hmac_previous);
 	dn_jwt_key_free(&tenant->token_public);
 	dn_jwt_key_free(&tenant->token_public_previous);
+	dn_usage_unref(&tenant->usage);
 	dn_conf_release(&dn_conf_tenant_table, tenant);
 	free(tenant->keys);
 	free(tenant->namespaces);
@@ -227,4 +228,20 @@ const struct dn_conf_tenant *dn_conf_by_token(
 
 	dn_buf_release(&text);
 	return tenant != NULL && takes_tokens(tenant) ? tenant : NULL;
+}
+
+void dn_conf_adopt(struct dn_conf *conf, const struct dn_conf *before)
+{
+	size_t i;
+
+	for (i = 0; i < conf->tenants_n; i++) {
+		struct dn_conf_tenant *tenant = &conf->tenants[i];
+		const struct dn_conf_tenant *old =
+		    dn_conf_tenant(before, dn_str_of(tenant->name));
+
+		if (old == NULL)
+			continue;
+		dn_usage_unref(&tenant->usage);
+		tenant->usage = dn_usage_ref(old->usage);
+	}
 }

@@ -20,6 +20,7 @@
 #include "err.h"
 #include "jwt.h"
 #include "map.h"
+#include "usage.h"
 
 enum dn_durable { DN_DURABLE_AFTER, DN_DURABLE_BEFORE };
 enum dn_require { DN_REQUIRE_WRITTEN, DN_REQUIRE_ACKED };
@@ -96,6 +97,7 @@ struct dn_conf_tenant {
 	struct dn_jwt_policy token;
 	bool allow_anonymous; /* allow_anonymous_connect_without_token */
 	struct dn_conf_limits limits;
+	struct dn_usage *usage; /* what it uses of them */
 	struct dn_conf_ns *namespaces;
 	size_t namespaces_n;
 	struct dn_map ns_by_name;
@@ -186,6 +188,10 @@ DN_MUST_CHECK int dn_conf_override(struct dn_conf *conf,
 /* The whole effective configuration as pretty JSON that dn_conf_parse reads
  * again; keys as their sha256, files of secrets by name. */
 void dn_conf_print(const struct dn_conf *conf, struct dn_buf *out);
+
+/* A reload: tenants that were there before go on counting where they were.
+ * The new conf is not shared yet. */
+void dn_conf_adopt(struct dn_conf *conf, const struct dn_conf *before);
 
 struct dn_conf *dn_conf_ref(struct dn_conf *conf);
 void dn_conf_unref(struct dn_conf **conf);

@@ -215,6 +215,7 @@ struct dn_conf_tenant *dn_conf_tenant_add(
 	struct dn_conf_tenant *tenant = &conf->tenants[conf->tenants_n++];
 
 	tenant->name = dn_xstrdup(name);
+	tenant->usage = dn_usage_new();
 	dn_conf_defaults(&dn_conf_tenant_table, tenant);
 	dn_map_put(&conf->tenant_by_name, dn_str_of(tenant->name), tenant);
 	return tenant;

@@ -56,7 +56,7 @@ struct dn_conn *dn_conn_find(struct dn_loop *loop, uint64_t id)
 	    &loop->conns, (struct dn_str){(const char *)&id, sizeof(id)});
 }
 
-/* --- reading ------------------------------------------------------------- */
+/* --- reading ------------------------------------------------------------ */
 
 bool dn_conn_should_pause(const struct dn_conn *conn)
 {
@@ -210,7 +210,7 @@ void dn_conn_resume(struct dn_conn *conn)
 		uv_read_start(&conn->stream, on_alloc, on_read);
 }
 
-/* --- writing ------------------------------------------------------------- */
+/* --- writing ------------------------------------------------------------ */
 
 static void mark_dirty(struct dn_conn *conn)
 {
@@ -417,8 +417,7 @@ void dn_conn_upgraded(struct dn_conn *conn, struct dn_session *session)
 	dn_stat_add(&conn->loop->stats.connections, 1);
 }
 
-/* --- ending ----------------------------------------------------------------
- */
+/* --- ending ------------------------------------------------------------- */
 
 /* From now on nothing is read or queued; what is queued goes out. */
 void dn_conn_end(struct dn_conn *conn)
@@ -535,8 +534,7 @@ void dn_conn_check_blocked(struct dn_loop *loop)
 	}
 }
 
-/* --- beginning --------------------------------------------------------------
- */
+/* --- beginning ---------------------------------------------------------- */
 
 static void set_options(struct dn_conn *conn)
 {

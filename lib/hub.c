@@ -48,7 +48,7 @@ struct dn_hub *dn_hub_new(unsigned loop, unsigned loops, struct dn_wheel *wheel,
 	return hub;
 }
 
-/* --- channels --------------------------------------------------------- */
+/* --- channels ----------------------------------------------------------- */
 
 static void free_members(struct dn_chan *chan)
 {
@@ -257,7 +257,7 @@ void dn_hub_note_taken(struct dn_hub *hub, struct dn_str uid)
 	dn_map_put(&hub->taken, id->uid, id);
 }
 
-/* --- who is there -------------------------------------------------------- */
+/* --- who is there ------------------------------------------------------- */
 
 /* Whether it is new here. */
 static bool member_add(struct dn_chan *chan, const struct dn_who *who)
@@ -434,7 +434,7 @@ static void channels(struct dn_hub *hub, struct dn_ask *ask)
 	dn_hub_answer(hub, ask);
 }
 
-/* --- asks and fan-out ---------------------------------------------------- */
+/* --- asks and fan-out --------------------------------------------------- */
 
 void dn_hub_answer(struct dn_hub *hub, struct dn_ask *ask)
 {

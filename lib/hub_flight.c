@@ -89,8 +89,7 @@ void dn_flight_drop(struct dn_flight *flight)
 	free(flight);
 }
 
-/* --- answers ---------------------------------------------------------------
- */
+/* --- answers ------------------------------------------------------------ */
 
 static void write_result(const struct dn_flight *f, const struct dn_waiter *w)
 {
@@ -241,8 +240,7 @@ void dn_flight_wait(struct dn_flight *f, struct dn_ask *ask, bool duplicate)
 	    f->hub->io->mono_us(f->hub->arg) + patience(f, ask));
 }
 
-/* --- the log ---------------------------------------------------------------
- */
+/* --- the log ------------------------------------------------------------ */
 
 /* Runs on the log's thread: makes the row from the frame that everybody
  * shares, so that no loop formats it. */
@@ -401,8 +399,7 @@ static void log_undelivered(struct dn_flight *f)
 	push(f, req, on_fallen);
 }
 
-/* --- the outcome ------------------------------------------------------------
- */
+/* --- the outcome -------------------------------------------------------- */
 
 static void count_fallen(struct dn_stats *stats, const char *reason)
 {

@@ -209,8 +209,7 @@ static void read_log(
 	hub->io->log_push(hub->arg, req);
 }
 
-/* --- the end of each ---------------------------------------------------------
- */
+/* --- the end of each ---------------------------------------------------- */
 
 static void end_history(
     struct dn_hub *hub, struct dn_chan *chan, struct dn_ask *ask)
@@ -334,8 +333,7 @@ void dn_hub_history(struct dn_hub *hub, struct dn_ask *ask)
 		go_on(hub, chan, ask);
 }
 
-/* --- removal -----------------------------------------------------------------
- */
+/* --- removal ------------------------------------------------------------ */
 
 static void on_removed(void *loop, struct dn_logreq *req)
 {

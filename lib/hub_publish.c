@@ -132,7 +132,7 @@ void dn_hub_publish(struct dn_hub *hub, struct dn_ask *ask)
 	dn_flight_drop(flight);
 }
 
-/* --- redelivery ----------------------------------------------------------- */
+/* --- redelivery --------------------------------------------------------- */
 
 static void redelivered_before(struct dn_hub *hub, struct dn_ask *ask)
 {

@@ -17,6 +17,7 @@
 
 #include "buf.h"
 #include "log_sqlite_impl.h"
+#include "record.h"
 #include "log_value.h"
 
 static int check_value(
@@ -32,10 +33,7 @@ static int check_value(
 
 static bool terminal(const struct dn_log_row *row)
 {
-	return row->request_id.n > 0 &&
-	       (dn_str_is(row->status, "done") ||
-		   dn_str_is(row->status, "failed") ||
-		   dn_str_is(row->status, "cancelled"));
+	return row->request_id.n > 0 && dn_status_terminal(row->status);
 }
 
 /* 1 when the terminal record that is there has a higher seq. */

@@ -20,8 +20,7 @@
 
 enum { LOOP_MAGIC = 0x6c6f6f70, TICK_MS = 10, SCRATCH_KEEP = 256 * 1024 };
 
-/* --- mail ------------------------------------------------------------------
- */
+/* --- mail --------------------------------------------------------------- */
 
 static struct dn_loop *loop_at(struct dn_loop *from, unsigned ix)
 {
@@ -56,15 +55,6 @@ static void hand_over(struct dn_loop *to, struct dn_mailbox *box)
 	uv_mutex_unlock(&to->lock);
 	if (was_empty)
 		uv_async_send(&to->wake);
-}
-
-void dn_loop_post(struct dn_loop *to, struct dn_mail *mail)
-{
-	struct dn_mailbox box = {0};
-
-	atomic_fetch_add_explicit(&to->inbox_count, 1, memory_order_relaxed);
-	dn_mailbox_add(&box, mail);
-	hand_over(to, &box);
 }
 
 void dn_loop_post_log(struct dn_loop *to, struct dn_logreq *done)

@@ -11,8 +11,8 @@
  * Limits: DN_INBOX_MAX waiting mails; beyond it a publish is refused (111)
  *   and a fan-out becomes "position lost" (2500); answers, reports and
  *   leaves always go.
- * Thread: everything here belongs to the loop's thread, but dn_loop_post_log
- *   and what is marked so.
+ * Thread: everything here belongs to the loop's thread, but
+ *   dn_loop_post_log.
  */
 #ifndef DN_LOOP_H
 #define DN_LOOP_H
@@ -82,8 +82,6 @@ void dn_loop_run(void *loop);
 void dn_loop_send(struct dn_loop *from, unsigned to, struct dn_mail *mail);
 /* False when that inbox is full. */
 bool dn_loop_has_room(struct dn_loop *from, unsigned to);
-/* From any thread that is no loop's: the first mails of a server's life. */
-void dn_loop_post(struct dn_loop *to, struct dn_mail *mail);
 /* From the log's thread. */
 void dn_loop_post_log(struct dn_loop *to, struct dn_logreq *done);
 

@@ -281,10 +281,10 @@ int dn_record_parse(struct dn_record *r, struct dn_str line, struct dn_err *err)
 	return 0;
 }
 
-bool dn_record_terminal(const struct dn_record *r)
+bool dn_status_terminal(struct dn_str status)
 {
-	return dn_str_is(r->status, "done") || dn_str_is(r->status, "failed") ||
-	       dn_str_is(r->status, "cancelled");
+	return dn_str_is(status, "done") || dn_str_is(status, "failed") ||
+	       dn_str_is(status, "cancelled");
 }
 
 uint64_t dn_record_attempt(const struct dn_record *r)

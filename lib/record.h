@@ -76,7 +76,7 @@ DN_MUST_CHECK int dn_record_check(
     const struct dn_record *r, struct dn_err *err);
 
 /* Whether the status is done, failed or cancelled. */
-bool dn_record_terminal(const struct dn_record *r);
+bool dn_status_terminal(struct dn_str status);
 /* delivery.attempt, or 0. */
 uint64_t dn_record_attempt(const struct dn_record *r);
 

@@ -148,7 +148,7 @@ static void run_drain(struct dn_loop *loop, struct dn_mail *mail)
 	(void)uv_timer_start(&loop->drain, on_drain, 0, POLL_MS);
 }
 
-/* --- signals ---------------------------------------------------------- */
+/* --- signals ------------------------------------------------------------ */
 
 static void on_stop(uv_signal_t *handle, int number)
 {
@@ -209,6 +209,8 @@ static void on_reload(uv_signal_t *handle, int number)
 		    conf->log);
 		dn_conf_unref(&conf);
 	}
+	if (conf != NULL)
+		dn_conf_adopt(conf, s->loops[0].conf);
 	if (conf == NULL) {
 		dn_diag(DN_ERROR, NULL,
 		    "reload refused, the old configuration stays");

@@ -27,6 +27,7 @@ struct dn_session *dn_session_new(struct dn_conn *conn,
 	s->conf = dn_conf_ref(conn->loop->conf);
 	s->tenant = tenant;
 	s->server = tenant != NULL;
+	s->usage = tenant != NULL ? dn_usage_ref(tenant->usage) : NULL;
 	s->native_ping = native_ping;
 	if (key_sha256 != NULL)
 		memcpy(s->key_sha256, key_sha256, sizeof(s->key_sha256));
@@ -56,14 +57,16 @@ void dn_session_end(struct dn_session **sp)
 			d = &(*d)->next_doomed;
 		*d = s->next_doomed;
 	}
+	if (s->usage != NULL)
+		dn_usage_leave(s->usage);
+	dn_usage_unref(&s->usage);
 	dn_buf_release(&s->user_bytes);
 	dn_buf_release(&s->info);
 	dn_conf_unref(&s->conf);
 	free(s);
 }
 
-/* --- pings ------------------------------------------------------------------
- */
+/* --- pings -------------------------------------------------------------- */
 
 void dn_session_arm_ping(struct dn_session *s, bool first)
 {
@@ -126,8 +129,7 @@ void dn_session_pong(struct dn_session *s)
 	dn_session_arm_ping(s, false);
 }
 
-/* --- replies ----------------------------------------------------------------
- */
+/* --- replies ------------------------------------------------------------ */
 
 void dn_session_result(
     struct dn_session *s, uint32_t id, const char *method, struct dn_str result)
@@ -159,8 +161,7 @@ void dn_session_error(
 	dn_conn_reply(s->conn, dn_buf_view(b));
 }
 
-/* --- commands ----------------------------------------------------------------
- */
+/* --- commands ----------------------------------------------------------- */
 
 static const struct {
 	const char *name;

@@ -33,13 +33,15 @@ struct dn_session {
 	char client[37];
 	struct dn_str user;
 	struct dn_buf user_bytes;
-	struct dn_buf info; /* ClientInfo as JSON */
-	struct dn_map subs; /* struct dn_sub by channel */
-	int64_t expires_s;  /* the token's end; 0: never */
+	struct dn_buf info;     /* ClientInfo as JSON */
+	struct dn_map subs;     /* struct dn_sub by channel */
+	struct dn_usage *usage; /* where it counts; NULL: nowhere yet */
+	int64_t expires_s;      /* the token's end; 0: never */
 	struct dn_session *next_doomed;
 };
 
-/* For an upgraded connection; tenant is the server key's or NULL. */
+/* For an upgraded connection; tenant is the server key's or NULL. With a
+ * tenant the caller has entered its usage (dn_usage_enter). */
 DN_MUST_CHECK struct dn_session *dn_session_new(struct dn_conn *conn,
     const struct dn_conf_tenant *tenant, const unsigned char *key_sha256,
     bool native_ping);

@@ -148,6 +148,19 @@ static void write_result(struct dn_session *s, struct dn_buf *b)
 	dn_buf_byte(b, '}');
 }
 
+/* One with a server key has entered at its upgrade. */
+static bool enter(struct dn_session *s)
+{
+	if (s->usage != NULL)
+		return true;
+	if (!dn_usage_enter(s->tenant->usage, s->tenant->limits.connections)) {
+		dn_conn_close(s->conn, 3504, "connection limit");
+		return false;
+	}
+	s->usage = dn_usage_ref(s->tenant->usage);
+	return true;
+}
+
 void dn_command_connect(
     struct dn_session *s, uint32_t id, struct dn_json params)
 {
@@ -158,6 +171,8 @@ void dn_command_connect(
 	if (s->server)
 		set_info(s, (struct dn_str){0});
 	else if (token.n > 0 ? !by_token(s, id, token) : !anonymous(s))
+		return;
+	if (!enter(s))
 		return;
 	s->connected = true;
 	write_result(s, &b);

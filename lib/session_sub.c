@@ -19,8 +19,7 @@
 
 enum { RECOVERY_BYTES_MAX = 512 * 1024 };
 
-/* --- the end ----------------------------------------------------------------
- */
+/* --- the end ------------------------------------------------------------ */
 
 /* The session that waits for a reply, which may be gone by now. */
 static struct dn_session *waiting(struct dn_loop *loop, struct dn_sub *sub)

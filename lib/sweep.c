@@ -14,6 +14,8 @@
  */
 #include "sweep.h"
 
+#include "record.h"
+
 #include "exit.h"
 
 const char *dn_sweep_action_name(enum dn_sweep_action action)
@@ -31,22 +33,17 @@ const char *dn_sweep_action_name(enum dn_sweep_action action)
 	return names[action];
 }
 
-static bool terminal(struct dn_str status)
-{
-	return dn_str_is(status, "done") || dn_str_is(status, "failed") ||
-	       dn_str_is(status, "cancelled");
-}
-
 bool dn_sweep_wants_final(const struct dn_log_row *row)
 {
-	return row->request_id.n > 0 && row->seq >= 0 && !terminal(row->status);
+	return row->request_id.n > 0 && row->seq >= 0 &&
+	       !dn_status_terminal(row->status);
 }
 
 static bool superseded(
     const struct dn_log_row *row, const struct dn_log_row *final)
 {
 	return final != NULL && dn_sweep_wants_final(row) &&
-	       final->seq > row->seq && terminal(final->status) &&
+	       final->seq > row->seq && dn_status_terminal(final->status) &&
 	       dn_str_eq(final->channel, row->channel);
 }
 

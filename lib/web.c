@@ -27,7 +27,7 @@ void dn_web_raw(struct dn_conn *conn, struct dn_str bytes)
 	dn_frame_unref(&frame);
 }
 
-/* --- who may ask ---------------------------------------------------------- */
+/* --- who may ask -------------------------------------------------------- */
 
 /* "" or ":DIGITS". */
 static bool is_port(struct dn_str s)
@@ -100,7 +100,7 @@ static bool may_ask(struct dn_conn *conn)
 	return false;
 }
 
-/* --- small pages ---------------------------------------------------------- */
+/* --- small pages -------------------------------------------------------- */
 
 static void health(struct dn_conn *conn)
 {
@@ -133,7 +133,7 @@ static void metrics(struct dn_conn *conn)
 	dn_buf_release(&b);
 }
 
-/* --- where it goes -------------------------------------------------------- */
+/* --- where it goes ------------------------------------------------------ */
 
 /* What follows "/api/" in the path; false for any other path. */
 static bool api_method(struct dn_str path, struct dn_str *method)
@@ -195,7 +195,7 @@ void dn_web_request(struct dn_conn *conn)
 	dn_buf_release(&scratch);
 }
 
-/* --- requests that are none ----------------------------------------------- */
+/* --- requests that are none --------------------------------------------- */
 
 void dn_web_bad(struct dn_conn *conn)
 {

@@ -65,7 +65,7 @@ static void on_done(struct dn_call *call)
 	dn_buf_release(&b);
 }
 
-/* --- the key -------------------------------------------------------------- */
+/* --- the key ------------------------------------------------------------ */
 
 /* The key of `Authorization: apikey K`. */
 static bool authorization(struct dn_http *http, struct dn_str *key)
@@ -100,7 +100,7 @@ static const struct dn_conf_tenant *find_tenant(struct dn_conn *conn)
 	return tenant;
 }
 
-/* --- the call ------------------------------------------------------------- */
+/* --- the call ----------------------------------------------------------- */
 
 /* False with the request answered. */
 static bool read_body(struct dn_conn *conn, struct dn_json *params)

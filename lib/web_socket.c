@@ -49,20 +49,6 @@ static bool query_is(struct dn_conn *conn, const char *name, const char *text)
 	return is;
 }
 
-static bool is_full(
-    const struct dn_loop *loop, const struct dn_conf_tenant *tenant)
-{
-	uint64_t sum = 0;
-	unsigned i;
-
-	if (tenant->limits.connections == 0)
-		return false;
-	for (i = 0; i < dn_server_loops(loop->server); i++)
-		sum += dn_stat_get(
-		    &dn_server_loop(loop->server, i)->stats.connections);
-	return sum >= tenant->limits.connections;
-}
-
 /* False with the request answered. */
 static bool check_handshake(struct dn_conn *conn, struct dn_str protocols,
     char accept[DN_WS_ACCEPT_LEN + 1])
@@ -131,10 +117,11 @@ void dn_web_socket(struct dn_conn *conn)
 			return;
 		}
 		SHA256((const unsigned char *)key.p, key.n, digest);
-		if (is_full(conn->loop, tenant)) {
-			dn_web_text(conn, 503, "too many connections\n", NULL);
-			return;
-		}
+	}
+	if (tenant != NULL &&
+	    !dn_usage_enter(tenant->usage, tenant->limits.connections)) {
+		dn_web_text(conn, 503, "too many connections\n", NULL);
+		return;
 	}
 	native_ping = query_is(conn, "cf_ws_frame_ping_pong", "true");
 	send_switching(conn, protocols, accept);

@@ -220,3 +220,55 @@ config()
 	kill -TERM "$SERVER_PID"
 	reap server 0
 }
+
+@test "connections are counted for each tenant, over all loops and reloads" {
+	config k '"log": "none"'
+	jq --arg sha "$(key_sha other)" '.tenants.t.limits.connections = 2
+	    | .tenants.u = .tenants.t
+	    | .tenants.u.api_keys[0].sha256 = $sha' conf.json >next
+	mv next conf.json
+	start_serve server --config conf.json --threads 2
+	DNOT_KEY=other start_sub theirs c
+	export DNOT_KEY=k
+	start_sub one c
+	start_sub two c
+	run -69 dnot-sub c
+	has "$output" 503
+	kill -HUP "$SERVER_PID"
+	wait_until grep -q 'configuration reloaded' server.err
+	run -69 dnot-sub c
+	end one
+	start_sub three c
+	DNOT_KEY=other run -0 dnot-pub c -m x
+	stop_server
+}
+
+@test "a client with a token counts, too: 3504" {
+	config k '"log": "none"'
+	printf 'a secret that is long enough for HMAC' >hmac
+	jq '.tenants.t.token_hmac_secret_file = "hmac"
+	    | .tenants.t.limits.connections = 1
+	    | .tenants.t.namespaces."".allow_subscribe_for_client = true' \
+	    conf.json >next && mv next conf.json
+	dnot-serve --config conf.json --tenant t \
+	    --issue-token '{"sub":"ann"}' >token
+	start_serve server --config conf.json
+	start_sub one c --token-file token
+	run ! dnot-sub c --token-file token -W 2
+	has "$output" 3504
+	end one
+	start_sub two c --token-file token
+	stop_server
+}
+
+@test "keys without effect are named at the start" {
+	config k '"log": "none"'
+	jq '.tenants.t.namespaces."".group_lease = "9s"' conf.json >next
+	mv next conf.json
+	start_serve server --config conf.json
+	wait_until grep -q 'without effect.*group_lease' server.err
+	stop_server
+	start_serve dev --dev --log none --listen 127.0.0.1:0
+	end dev
+	run ! grep -q 'without effect' dev.err
+}

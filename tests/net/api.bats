@@ -199,6 +199,19 @@ status_of()
 	stop_server
 }
 
+@test "a batch and a broadcast have at most 1024 parts" {
+	start_server
+	run -0 api broadcast "{\"data\":1,\"channels\":$(seq 1024 | jq -R . |
+	    jq -sc .)}"
+	equal "$(json '.result.responses | length')" 1024
+	run -0 api broadcast "{\"data\":1,\"channels\":$(seq 1025 | jq -R . |
+	    jq -sc .)}"
+	equal "$(json .error.code)" 107
+	run -0 api history '{"channel":"1","limit":0}'
+	equal "$(json .result.offset)" 1 'nothing of the refused one went out'
+	stop_server
+}
+
 # The main job at a tenth of its size: everything arrives, in order, once.
 bulk()
 {

@@ -22,6 +22,7 @@ static int answers;
 static struct dn_flight *followed;
 static uint64_t fan_offset;
 static int fans;
+static bool log_full, loop_full;
 static struct dn_logreq *logged, **logged_last = &logged;
 
 static int64_t clock_us(void *arg)
@@ -42,6 +43,8 @@ static bool fanout(void *arg, unsigned loop, const struct dn_fan *fan)
 	(void)loop;
 	if (fan->presence)
 		return true;
+	if (loop_full)
+		return false;
 	fans++;
 	followed = fan->flight;
 	fan_offset = fan->offset;
@@ -62,7 +65,7 @@ static void answered(void *arg, struct dn_ask *ask)
 static bool reserve(void *arg, size_t n)
 {
 	(void)arg;
-	return n > 0;
+	return n > 0 && !log_full;
 }
 
 static void unreserve(void *arg, size_t n)
@@ -286,6 +289,32 @@ static void reloaded(void)
 	    "a newer one, after a crash and nothing more, does");
 }
 
+static void without_room(void)
+{
+	const uint64_t refused = stats.refused, lost = stats.fanout_lost;
+
+	log_full = true;
+	publish("{\"channel\":\"full\",\"data\":1}", DN_WAIT_ACCEPTED);
+	IS_NUM(answer_code, 100, "no room in the log: refused");
+	IS_NUM(stats.refused - refused, 1, "and counted");
+	log_full = false;
+	publish("{\"channel\":\"full\",\"data\":1}", DN_WAIT_ACCEPTED);
+	OK(answer_code == 0 && says("\"offset\":1,"),
+	    "before it had an offset");
+	confirm();
+
+	subscribe("session:full", false, 0);
+	loop_full = true;
+	publish("{\"channel\":\"session:full\",\"data\":1}", DN_WAIT_WRITTEN);
+	loop_full = false;
+	IS_NUM(confirm(), DN_LOGREQ_UNDELIVERED,
+	    "a loop without room took nothing: it falls back");
+	OK(says("\"written\":0") && says("\"fallback\":\"undelivered\""),
+	    "and the publisher hears so");
+	IS_NUM(stats.fanout_lost - lost, 1, "the fan-out is counted as lost");
+	unsubscribe("session:full");
+}
+
 int main(void)
 {
 	struct dn_err err;
@@ -299,6 +328,7 @@ int main(void)
 	plain();
 	repeated();
 	fallback();
+	without_room();
 	rejoined();
 	reloaded();
 	IS_NUM(dn_hub_flights(hub), 0, "no flight is left");

@@ -372,16 +372,16 @@ static void test_helpers(void)
 	struct dn_record r = {0};
 
 	dn_record_init(&r);
-	OK(!dn_record_terminal(&r), "no status is not terminal");
+	OK(!dn_status_terminal(r.status), "no status is not terminal");
 	IS_NUM(dn_record_attempt(&r), 0, "no delivery has no attempt");
 	r.status = DN_STR("done");
-	OK(dn_record_terminal(&r), "done");
+	OK(dn_status_terminal(r.status), "done");
 	r.status = DN_STR("failed");
-	OK(dn_record_terminal(&r), "failed");
+	OK(dn_status_terminal(r.status), "failed");
 	r.status = DN_STR("cancelled");
-	OK(dn_record_terminal(&r), "cancelled");
+	OK(dn_status_terminal(r.status), "cancelled");
 	r.status = DN_STR("running");
-	OK(!dn_record_terminal(&r), "running is not");
+	OK(!dn_status_terminal(r.status), "running is not");
 	r.delivery = DN_STR("{\"id\":\"d\",\"attempt\":3}");
 	IS_NUM(dn_record_attempt(&r), 3, "the attempt");
 	r.delivery = DN_STR("{\"id\":\"d\"}");
