@@ -7,7 +7,7 @@
  * struct, its session and nothing else.
  *
  * The life: open → (draining →) closing → closed. dn_conn_close sends what is
- * queued and a close frame, waits a second at most for the peer, and ends;
+ * queued and a close frame, waits three seconds at most for the peer, and ends;
  * dn_conn_drop ends at once.
  *
  * Limits: replies waiting (DN_REPLY_BYTES_MAX) and calls in flight
