@@ -32,14 +32,14 @@ ALL_CFLAGS := $(LANG_C) $(CFLAGS_$(V)) $(WARN) -MMD -MP $(CFLAGS)
 OUT  := build/$(V)
 BIN  := $(if $(filter release,$(V)),build/bin,$(OUT)/bin)
 LIB  := $(OUT)/libdnot.a
-LIB_SRC   := $(wildcard lib/*.c)
+LIB_SRC   := $(wildcard lib/*/*.c)
 LIB_OBJ   := $(LIB_SRC:%.c=$(OUT)/%.o)
 CMD_SRC   := $(wildcard cmd/*/*.c)
 BINARIES  := $(PROGRAMS:%=$(BIN)/%)
 UNIT_BIN  := $(patsubst tests/%.c,$(OUT)/%,$(wildcard tests/unit/test_*.c))
 BENCH_BIN := $(patsubst tests/%.c,$(OUT)/%,$(wildcard tests/bench/bench_*.c))
 FUZZ_BIN  := $(patsubst tests/%.c,$(OUT)/%,$(wildcard tests/fuzz/fuzz_*.c))
-C_FILES   := $(wildcard lib/*.[ch] cmd/*/*.[ch] tests/*/*.[ch])
+C_FILES   := $(wildcard lib/*/*.[ch] cmd/*/*.[ch] tests/*/*.[ch])
 
 all: $(BINARIES) ## the programs, in build/bin (V=debug|asan|tsan: another)
 
@@ -130,7 +130,7 @@ uninstall: ## removes what install put there
 	    $(PROGRAMS:%=$(BASH)/%) $(PROGRAMS:%=$(ZSH)/_%) \
 	    $(PROGRAMS:%=$(FISH)/%.fish)
 
-VERSION = $(shell sed -n 's/^.define DN_VERSION "\(.*\)"/\1/p' lib/base.h)
+VERSION = $(shell sed -n 's/^.define DN_VERSION "\(.*\)"/\1/p' lib/base/base.h)
 dist: ## build/dnot-VERSION.tar.gz of the last commit
 	mkdir -p build
 	git archive --prefix=dnot-$(VERSION)/ -o build/dnot-$(VERSION).tar.gz HEAD

@@ -76,13 +76,34 @@ for file in "${c[@]}"; do
 done | rule "files open with what they are for"
 
 # The pure core: time, randomness and I/O are passed in.
-for file in lib/*.[ch]; do
-	case $(basename "$file") in
-	client* | link* | tool* | loop* | log* | jq*) continue ;;
+for file in lib/*/*.[ch]; do
+	case $file in
+	lib/serve/* | lib/log/* | lib/tool/*) continue ;;
 	esac
 	grep -nE '#include <(uv|sqlite3|librdkafka/.*|jq|jv|curl/.*)\.h>' \
 	    "$file" | sed "s|^|$file:|"
 done | rule "the pure modules include no I/O library"
+
+# Dependencies point one way (docs/ARCHITECTURE.md).
+rank()
+{
+	case $1 in
+	base) echo 0 ;;
+	record | auth) echo 1 ;;
+	wire | log) echo 2 ;;
+	conf) echo 3 ;;
+	hub) echo 4 ;;
+	serve | session | api | web) echo 5 ;;
+	tool) echo 2.5 ;;
+	esac
+}
+grep -nE '^#include "[a-z]+/' lib/*/*.[ch] /dev/null |
+	sed -E 's|^(lib/([a-z]+)/[^:]*:[0-9]+):#include "([a-z]+)/.*|\2 \3 \1|' |
+	while read -r from to where; do
+		[[ $from == "$to" || $(rank "$from")$(rank "$to") == 55 ]] ||
+			awk "BEGIN { exit !($(rank "$to") < $(rank "$from")) }" ||
+			echo "$where: $from includes $to"
+	done | rule "each folder of lib includes those below it only"
 
 grep -nE '\b(TODO|FIXME|XXX|HACK)\b' "${c[@]}" "${scripts[@]}" |
 	grep -v '^tests/check-style.sh:' | rule "nothing is left for later"

@@ -13,8 +13,8 @@
 #ifndef DN_LATENCY_TOOL_H
 #define DN_LATENCY_TOOL_H
 
-#include "latency.h"
-#include "tool.h"
+#include "tool/latency.h"
+#include "tool/tool.h"
 
 enum {
 	LATE_MAX_US = 100000, /* worse is a missed schedule */

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "channel.h"
+#include "record/channel.h"
 
 #define AT(member) offsetof(struct latency, member)
 #define DAY_US (UINT64_C(86400) * 1000000)

@@ -16,8 +16,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "map.h"
-#include "record.h"
+#include "base/map.h"
+#include "record/record.h"
 
 /* Longer than any record that a server hands out. */
 enum { LINE_BYTES_MAX = 16 << 20, READ_BYTES = 64 << 10, BAD_SHOWN = 10 };

@@ -14,8 +14,8 @@
 #include <inttypes.h>
 #include <sys/resource.h>
 
-#include "channel.h"
-#include "diag.h"
+#include "record/channel.h"
+#include "base/diag.h"
 #include "publisher.h"
 #include "readers.h"
 

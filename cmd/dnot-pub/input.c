@@ -17,7 +17,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-#include "buf.h"
+#include "base/buf.h"
 
 enum {
 	CHUNK = 65536,

@@ -17,8 +17,8 @@
 
 #include <uv.h>
 
-#include "base.h"
-#include "err.h"
+#include "base/base.h"
+#include "base/err.h"
 
 struct input;
 

@@ -15,11 +15,11 @@
 #ifndef PUB_H
 #define PUB_H
 
-#include "client.h"
+#include "tool/client.h"
 #include "input.h"
-#include "log.h"
-#include "record.h"
-#include "tool.h"
+#include "log/log.h"
+#include "record/record.h"
+#include "tool/tool.h"
 
 enum {
 	PUB_IN_FLIGHT = 1024,

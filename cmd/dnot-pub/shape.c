@@ -15,7 +15,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "b64.h"
+#include "base/b64.h"
 
 static void add_text_field(struct dn_buf *b, const char *name, const char *text)
 {

@@ -15,7 +15,7 @@
 
 #include <stdlib.h>
 
-#include "diag.h"
+#include "base/diag.h"
 
 void chan_init(struct chan *c, struct sub *p, const char *name)
 {

@@ -13,7 +13,7 @@
  */
 #include "sub.h"
 
-#include "diag.h"
+#include "base/diag.h"
 
 static bool remembered(const struct chan *c, uint64_t offset)
 {

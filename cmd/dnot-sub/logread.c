@@ -13,7 +13,7 @@
 
 #include <errno.h>
 
-#include "diag.h"
+#include "base/diag.h"
 
 enum { SLICE = 1000, WAIT_MS = 100, WAITS_MAX = 20 };
 

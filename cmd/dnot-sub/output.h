@@ -16,7 +16,7 @@
 
 #include <uv.h>
 
-#include "buf.h"
+#include "base/buf.h"
 
 struct output;
 

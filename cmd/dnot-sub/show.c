@@ -12,8 +12,8 @@
  */
 #include "sub.h"
 
-#include "b64.h"
-#include "diag.h"
+#include "base/b64.h"
+#include "base/diag.h"
 
 bool show_known_at(const struct chan *c, uint64_t offset, uint64_t proof)
 {

@@ -17,15 +17,15 @@
 #ifndef SUB_H
 #define SUB_H
 
-#include "client.h"
-#include "cursor.h"
-#include "dedup.h"
-#include "jqfilter.h"
-#include "log.h"
+#include "tool/client.h"
+#include "tool/cursor.h"
+#include "tool/dedup.h"
+#include "tool/jqfilter.h"
+#include "log/log.h"
 #include "output.h"
-#include "record.h"
-#include "since.h"
-#include "tool.h"
+#include "record/record.h"
+#include "record/since.h"
+#include "tool/tool.h"
 
 enum {
 	SUB_DEDUP = 100000, /* records known a channel */

@@ -10,8 +10,8 @@
  */
 #include "attempt.h"
 
-#include "log_value.h"
-#include "record.h"
+#include "log/log_value.h"
+#include "record/record.h"
 
 int sweep_redeliver_params(
     struct dn_buf *out, const struct sweep_item *item, struct dn_err *err)

@@ -12,8 +12,8 @@
 #ifndef DN_SWEEP_PAGE_H
 #define DN_SWEEP_PAGE_H
 
-#include "log.h"
-#include "sweep.h"
+#include "log/log.h"
+#include "tool/sweep.h"
 
 enum { SWEEP_PAGE = 256 };
 

@@ -18,7 +18,7 @@
 #include <stdlib.h>
 
 #include "attempt.h"
-#include "diag.h"
+#include "base/diag.h"
 #include "page.h"
 
 enum {

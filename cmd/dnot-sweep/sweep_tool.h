@@ -13,9 +13,9 @@
 #ifndef DN_SWEEP_TOOL_H
 #define DN_SWEEP_TOOL_H
 
-#include "log.h"
-#include "sweep.h"
-#include "tool.h"
+#include "log/log.h"
+#include "tool/sweep.h"
+#include "tool/tool.h"
 
 struct sweep {
 	struct dn_tool tool;

@@ -12,8 +12,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "buf.h"
-#include "logq.h"
+#include "base/buf.h"
+#include "log/logq.h"
 
 enum { ROWS = 200000, CHANNELS = 50, WINDOW = 20000 };
 

@@ -62,24 +62,24 @@ judged()
 @test "the style rules find what they look for" {
 	local tree=$BATS_TEST_TMPDIR/tree i
 
-	mkdir -p "$tree"/{lib,cmd,tests,.ci}
+	mkdir -p "$tree"/{lib/base,cmd,tests,.ci}
 	cd "$tree"
 	printf '#!/bin/sh\n# SPDX-License-Identifier: MIT\n' >.ci/run
 	printf 'all:\n' >Makefile
-	printf '/* SPDX-License-Identifier: MIT */\n/*\n * a: b\n */\n' >lib/a.h
+	printf '/* SPDX-License-Identifier: MIT */\n/*\n * a: b\n */\n' >lib/base/a.h
 	run -0 "$DNOT_ROOT/tests/check-style.sh" "$tree"
 	run ! grep '^not ok' <<<"$output"
 
 	{
 		printf '/* SPDX-License-Identifier: MIT */\n/*\n * How.\n */\n'
-		printf '#include <uv.h>\n/* TO''DO */ \nint f(void)\n{\n'
+		printf '#include <uv.h>\n#include "hub/hub.h"\n/* TO''DO */ \nint f(void)\n{\n'
 		for i in {1..71}; do echo; done
 		printf '}\n/* %s */\n' {1..40}{1..40} | tr '\n' ' '
 		for i in {1..801}; do echo; done
-	} >lib/b.c
-	printf '}' >>lib/b.c
-	sed -i 's/^} /}\n/' lib/b.c
-	echo 'int x;' >lib/c.h
+	} >lib/base/b.c
+	printf '}' >>lib/base/b.c
+	sed -i 's/^} /}\n/' lib/base/b.c
+	echo 'int x;' >lib/base/c.h
 	printf '#!/bin/sh\nsleep 1\n' >tests/x.sh
 	yes '#' | head -n 150 >>Makefile
 	run -0 "$DNOT_ROOT/tests/check-style.sh" "$tree"

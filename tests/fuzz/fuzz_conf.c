@@ -6,9 +6,9 @@
  */
 #include <stdint.h>
 
-#include "address.h"
-#include "conf.h"
-#include "diag.h"
+#include "conf/address.h"
+#include "conf/conf.h"
+#include "base/diag.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 

@@ -7,8 +7,8 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "buf.h"
-#include "http.h"
+#include "base/buf.h"
+#include "wire/http.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 

@@ -6,9 +6,9 @@
  */
 #include <stdint.h>
 
-#include "b64.h"
-#include "json.h"
-#include "jwt.h"
+#include "base/b64.h"
+#include "base/json.h"
+#include "auth/jwt.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 

@@ -6,7 +6,7 @@
  */
 #include <stdint.h>
 
-#include "record.h"
+#include "record/record.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 

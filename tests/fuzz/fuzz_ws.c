@@ -10,10 +10,10 @@
 #include <stdlib.h>
 #include <wslay/wslay.h>
 
-#include "buf.h"
-#include "json.h"
-#include "ws.h"
-#include "ws_client.h"
+#include "base/buf.h"
+#include "base/json.h"
+#include "wire/ws.h"
+#include "wire/ws_client.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 

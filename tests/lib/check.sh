@@ -93,7 +93,7 @@ format()
 {
 	local file n=0
 
-	for file in lib/*.[ch] cmd/*/*.[ch] tests/*/*.[ch]; do
+	for file in lib/*/*.[ch] cmd/*/*.[ch] tests/*/*.[ch]; do
 		n=$((n + 1))
 		clang-format "$file" | diff -q - "$file" >/dev/null ||
 			printf 'not '

@@ -6,7 +6,7 @@
 #ifndef CONF_HELP_H
 #define CONF_HELP_H
 
-#include "conf.h"
+#include "conf/conf.h"
 #include "tap.h"
 
 #include <stdlib.h>

@@ -6,8 +6,8 @@
 #ifndef JWT_HELP_H
 #define JWT_HELP_H
 
-#include "b64.h"
-#include "jwt.h"
+#include "base/b64.h"
+#include "auth/jwt.h"
 #include "tap.h"
 
 #include <openssl/ec.h>

@@ -6,8 +6,8 @@
 #ifndef LOG_HELP_H
 #define LOG_HELP_H
 
-#include "buf.h"
-#include "log.h"
+#include "base/buf.h"
+#include "log/log.h"
 #include "tap.h"
 
 #include <sqlite3.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Addresses of listeners: what is one, what is loopback, what is said of the
  * rest. */
-#include "address.h"
-#include "buf.h"
+#include "conf/address.h"
+#include "base/buf.h"
 #include "tap.h"
 
 #include <errno.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* base64: the vectors of RFC 4648, and that each byte string has one text. */
-#include "b64.h"
+#include "base/b64.h"
 #include "tap.h"
 
 #include <errno.h>

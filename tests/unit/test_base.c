@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-#include "base.h"
+#include "base/base.h"
 
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "err.h"
-#include "exit.h"
+#include "base/err.h"
+#include "base/exit.h"
 #include "tap.h"
 
 static void test_slices(void)

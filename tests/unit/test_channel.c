@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "channel.h"
+#include "record/channel.h"
 
 #include "tap.h"
 

@@ -2,9 +2,9 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "backoff.h"
-#include "client_calls.h"
-#include "client_url.h"
+#include "tool/backoff.h"
+#include "tool/client_calls.h"
+#include "tool/client_url.h"
 #include "tap.h"
 
 static void url_is(const char *text, const char *host, const char *port,

@@ -8,10 +8,10 @@
 #include <stdarg.h>
 #include <stdlib.h>
 
-#include "client.h"
-#include "exit.h"
+#include "tool/client.h"
+#include "base/exit.h"
 #include "tap.h"
-#include "ws.h"
+#include "wire/ws.h"
 
 enum { BUFFER = 65536 };
 

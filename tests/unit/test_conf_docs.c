@@ -4,8 +4,8 @@
  * its values, its default and its help. With --print it prints the rows, to
  * be pasted there.
  */
-#include "conf_table.h"
-#include "duration.h"
+#include "conf/conf_table.h"
+#include "base/duration.h"
 #include "tap.h"
 
 #include <stdlib.h>

@@ -5,7 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "cursor.h"
+#include "tool/cursor.h"
 #include "tap.h"
 
 static char folder[] = "/tmp/dnot-cursor-XXXXXX";

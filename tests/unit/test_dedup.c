@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <stdlib.h>
 
-#include "dedup.h"
+#include "tool/dedup.h"
 #include "tap.h"
 
 static struct dn_dedup_key key_of(const char *line, bool content)

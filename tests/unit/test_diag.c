@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-#include "diag.h"
+#include "base/diag.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "json.h"
+#include "base/json.h"
 #include "tap.h"
 
 static int capture[2];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "duration.h"
+#include "base/duration.h"
 
 #include "tap.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* frame: heads of each length, close frames, shared ownership. */
-#include "frame.h"
+#include "wire/frame.h"
 
 #include <pthread.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <stdlib.h>
 
-#include "hist.h"
+#include "tool/hist.h"
 #include "tap.h"
 
 /* Against the truth: all values kept and sorted. */

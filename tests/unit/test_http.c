@@ -4,7 +4,7 @@
  * Every case is fed whole, byte by byte and in pieces of seven, from memory
  * of the exact size.
  */
-#include "http.h"
+#include "wire/http.h"
 
 #include <stdio.h>
 #include <stdlib.h>

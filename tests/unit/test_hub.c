@@ -5,9 +5,9 @@
  */
 #include <stdlib.h>
 
-#include "hub.h"
-#include "idem.h"
-#include "record.h"
+#include "hub/hub.h"
+#include "hub/idem.h"
+#include "record/record.h"
 #include "tap.h"
 
 static int64_t now = 1700000000000000;

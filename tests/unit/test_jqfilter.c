@@ -2,7 +2,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "jqfilter.h"
+#include "tool/jqfilter.h"
 #include "tap.h"
 
 static int match(const char *program, const char *record)

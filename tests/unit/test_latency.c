@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "latency.h"
+#include "tool/latency.h"
 #include "tap.h"
 
 static void test_schedule(void)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "lineage.h"
+#include "hub/lineage.h"
 #include "tap.h"
 
 int main(void)

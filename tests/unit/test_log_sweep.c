@@ -5,8 +5,8 @@
 #include <errno.h>
 
 #include "log_help.h"
-#include "json.h"
-#include "log_value.h"
+#include "base/json.h"
+#include "log/log_value.h"
 
 static void test_undelivered(void)
 {

@@ -10,8 +10,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "diag.h"
-#include "logq.h"
+#include "base/diag.h"
+#include "log/logq.h"
 #include "tap.h"
 
 enum { LOOPS = 4 };

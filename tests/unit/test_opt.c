@@ -3,7 +3,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 
-#include "opt.h"
+#include "tool/opt.h"
 #include "tap.h"
 
 struct target {

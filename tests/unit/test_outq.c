@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "outq.h"
+#include "wire/outq.h"
 #include "tap.h"
 
 static struct dn_tally last;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "record.h"
+#include "record/record.h"
 
 #include "corpus.h"
 #include "tap.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 
-#include "since.h"
+#include "record/since.h"
 #include "tap.h"
 
 #define NOW 1000000000000000

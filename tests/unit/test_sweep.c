@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#include "exit.h"
-#include "sweep.h"
+#include "base/exit.h"
+#include "tool/sweep.h"
 #include "tap.h"
 
 #define S INT64_C(1000000)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "tap.h"
-#include "usage.h"
+#include "conf/usage.h"
 
 int main(void)
 {

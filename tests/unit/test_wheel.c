@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "tap.h"
-#include "wheel.h"
+#include "base/wheel.h"
 
 static int64_t fired_at[4];
 static struct dn_timer timers[4];

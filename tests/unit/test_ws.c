@@ -4,11 +4,11 @@
  * stream is fed whole, byte by byte, in pieces of seven, and kept first and
  * read later: the events must be the same.
  */
-#include "ws.h"
+#include "wire/ws.h"
 
 #include <stdlib.h>
 
-#include "buf.h"
+#include "base/buf.h"
 #include "tap.h"
 
 enum { MESSAGE_MAX = 64 * 1024 };

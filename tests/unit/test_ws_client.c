@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* ws_client: the handshake's every way, and frames that the server's reader
  * takes back. */
-#include "ws_client.h"
+#include "wire/ws_client.h"
 
 #include <stdlib.h>
 

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The table of methods, and what they share: the channel that params names,
+ * its namespace, and the ask whose answer becomes the call's.
+ */
+#include "api/api_impl.h"
+#include "session/takes.h"
+#include "record/channel.h"
+#include "session/session.h"
+
+static const struct method {
+	const char *name;
+	dn_api_fn *fn;
+} methods[] = {
+    {"publish", dn_api_publish},
+    {"broadcast", dn_api_broadcast},
+    {"batch", dn_api_batch},
+    {"history", dn_api_history},
+    {"history_remove", dn_api_history_remove},
+    {"info", dn_api_info},
+    {"channels", dn_api_channels},
+    {"presence", dn_api_presence},
+    {"presence_stats", dn_api_presence_stats},
+    {"redeliver", dn_api_redeliver},
+    {"ready", dn_api_ready},
+};
+
+const char *dn_api_find(struct dn_str method, dn_api_fn **fn)
+{
+	size_t i;
+
+	for (i = 0; i < DN_ARRAY_LEN(methods); i++) {
+		if (!dn_str_is(method, methods[i].name))
+			continue;
+		*fn = methods[i].fn;
+		return methods[i].name;
+	}
+	return NULL;
+}
+
+bool dn_api_knows(struct dn_str method)
+{
+	dn_api_fn *fn;
+
+	return dn_api_find(method, &fn) != NULL;
+}
+
+void dn_api_call(
+    struct dn_call *call, struct dn_str method, struct dn_json params)
+{
+	dn_api_fn *fn;
+
+	if (dn_api_find(method, &fn) == NULL) {
+		dn_call_fail(call, 104, "method not found");
+		dn_call_answer(call);
+		return;
+	}
+	fn(call, params);
+}
+
+bool dn_api_granted(const struct dn_call *call,
+    const struct dn_conf_grant *grant, bool subscribed)
+{
+	if (call->server)
+		return true;
+	if (call->who.user.n == 0)
+		return grant->anonymous;
+	return grant->client || (subscribed && grant->subscriber);
+}
+
+bool dn_api_subscribed(const struct dn_call *call, struct dn_str channel)
+{
+	struct dn_conn *conn = dn_conn_find(call->loop, call->conn);
+	struct dn_sub *sub;
+
+	if (conn == NULL || conn->session == NULL)
+		return false;
+	sub = dn_map_get(&conn->session->subs, channel);
+	return sub != NULL && sub->local != NULL;
+}
+
+static void fail_with(
+    struct dn_call *call, unsigned code, const char *what, const char *why)
+{
+	struct dn_buf text = {0};
+
+	dn_buf_lit(&text, what);
+	dn_buf_lit(&text, why);
+	dn_buf_byte(&text, '\0');
+	dn_call_fail_text(call, code, text.p);
+	dn_buf_release(&text);
+	dn_call_answer(call);
+}
+
+void dn_api_bad(struct dn_call *call, const char *why)
+{
+	fail_with(call, 107, "bad request: ", why);
+}
+
+void dn_api_denied(struct dn_call *call, const char *what)
+{
+	struct dn_buf why = {0};
+
+	if (!call->tenant->dev) {
+		dn_call_fail(call, 103, "permission denied");
+		dn_call_answer(call);
+		return;
+	}
+	dn_buf_printf(&why,
+	    ": the namespace needs allow_%s_for_%s for this client", what,
+	    call->who.user.n == 0 ? "anonymous" : "client");
+	dn_buf_byte(&why, '\0');
+	fail_with(call, 103, "permission denied", why.p);
+	dn_buf_release(&why);
+}
+
+const struct dn_conf_ns *dn_api_ns(struct dn_call *call, struct dn_str channel)
+{
+	const struct dn_conf_ns *ns;
+	struct dn_str name;
+	struct dn_buf why = {0};
+	struct dn_err err;
+
+	if (dn_channel_check(channel, &err) != 0) {
+		dn_api_bad(call, err.text);
+		return NULL;
+	}
+	ns = dn_conf_ns(call->tenant, channel);
+	if (ns != NULL)
+		return ns;
+	name = dn_channel_namespace(channel);
+	dn_buf_printf(&why, ": no namespace \"%.*s\"", DN_FMT(name));
+	dn_buf_byte(&why, '\0');
+	fail_with(call, 102, "unknown channel", why.p);
+	dn_buf_release(&why);
+	return NULL;
+}
+
+bool dn_api_target(
+    struct dn_call *call, struct dn_json params, struct dn_api_target *target)
+{
+	*target = (struct dn_api_target){0};
+	if (!dn_json_string(dn_json_member(params, "channel"), &target->channel,
+		&target->text)) {
+		dn_api_bad(call, "channel: a string is needed");
+		dn_api_target_end(target);
+		return false;
+	}
+	target->ns = dn_api_ns(call, target->channel);
+	if (target->ns == NULL) {
+		dn_api_target_end(target);
+		return false;
+	}
+	return true;
+}
+
+void dn_api_target_end(struct dn_api_target *target)
+{
+	dn_buf_release(&target->text);
+}
+
+static void on_answer(struct dn_loop *loop, struct dn_ask *ask)
+{
+	struct dn_call *call = ask->ctx;
+
+	call->code = ask->code;
+	call->message = ask->message;
+	call->temporary = ask->temporary;
+	dn_buf_release(&call->result);
+	call->result = ask->body;
+	ask->body = (struct dn_buf){0};
+	if (ask->op == DN_ASK_HISTORY)
+		call->track = dn_takes_track(loop, ask, &ask->history.gather);
+	dn_ask_free(&ask);
+	dn_call_answer(call);
+}
+
+struct dn_ask *dn_api_ask(struct dn_call *call, enum dn_ask_op op,
+    const struct dn_conf_ns *ns, struct dn_str channel, size_t room)
+{
+	struct dn_ask *ask = dn_ask_new(
+	    op, call->loop->ix, call->conf, call->tenant, ns, channel, room);
+
+	ask->ctx = call;
+	ask->done = on_answer;
+	return ask;
+}

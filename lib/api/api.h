@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * api: the methods of the server API (docs/PROTOCOL.md), one table for HTTP,
+ * for rpc on a connection with a server key, and for the parts of a batch.
+ *
+ * The methods that a client's own commands share (publish, history, presence,
+ * presence_stats) look at call->server: a client is held to what its
+ * namespace grants and to the configured limits.
+ *
+ * Ownership: each takes the call and answers it, at once or later.
+ * Errors: answered with the codes of the protocol; 104 for an unknown method.
+ * Thread: the call's loop.
+ */
+#ifndef DN_API_H
+#define DN_API_H
+
+#include "api/call.h"
+#include "base/json.h"
+
+/* params is a validated JSON object. subscribed: whether the client is
+ * subscribed to the channel (permissions for subscribers). */
+void dn_api_call(
+    struct dn_call *call, struct dn_str method, struct dn_json params);
+bool dn_api_knows(struct dn_str method);
+
+typedef void dn_api_fn(struct dn_call *call, struct dn_json params);
+dn_api_fn dn_api_publish;
+dn_api_fn dn_api_history;
+dn_api_fn dn_api_presence;
+dn_api_fn dn_api_presence_stats;
+
+/* Whether a grant lets this client do it. */
+bool dn_api_granted(const struct dn_call *call,
+    const struct dn_conf_grant *grant, bool subscribed);
+
+/* The text of /metrics. */
+void dn_metrics_write(struct dn_server *server, struct dn_buf *out);
+
+#endif

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * How it works: one pass over the bytes; the first one that is wrong decides
+ * the message.
+ *
+ * How it fails: empty, too long, a pattern, any other byte outside the set.
+ */
+#include "record/channel.h"
+
+#include <errno.h>
+
+int dn_channel_check(struct dn_str name, struct dn_err *err)
+{
+	size_t i;
+
+	if (name.n == 0)
+		return dn_err_set(err, -EINVAL, "channel: the name is empty");
+	if (name.n > DN_CHANNEL_MAX)
+		return dn_err_set(err, -EINVAL,
+		    "channel: the name has %zu bytes, at most %d are allowed",
+		    name.n, DN_CHANNEL_MAX);
+	for (i = 0; i < name.n; i++) {
+		unsigned char c = (unsigned char)name.p[i];
+
+		if (c == '*')
+			return dn_err_set(err, -EINVAL,
+			    "channel: patterns are not supported "
+			    "('*' at offset %zu)",
+			    i);
+		if (c <= 0x20 || c >= 0x7f || c == ',')
+			return dn_err_set(err, -EINVAL,
+			    "channel: byte 0x%02x at offset %zu is not allowed "
+			    "(printable ASCII without space, '*' and ',')",
+			    c, i);
+	}
+	return 0;
+}
+
+struct dn_str dn_channel_namespace(struct dn_str name)
+{
+	const char *colon;
+
+	if (name.n > 0 && name.p[0] == '$') {
+		name.p++;
+		name.n--;
+	}
+	colon = name.n > 0 ? memchr(name.p, ':', name.n) : NULL;
+	if (colon == NULL)
+		return DN_STR("");
+	return (struct dn_str){name.p, (size_t)(colon - name.p)};
+}

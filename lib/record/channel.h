@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * channel: the rules for names of channels.
+ *
+ * A name is 1-255 bytes of printable ASCII without space, '*' and ','; text
+ * before the first ':' (a leading '$' aside) is its namespace, none is the
+ * namespace "".
+ *
+ * Thread: any.
+ */
+#ifndef DN_CHANNEL_H
+#define DN_CHANNEL_H
+
+#include "base/err.h"
+
+enum { DN_CHANNEL_MAX = 255 };
+
+/* -EINVAL with the reason; a pattern ('*') gets its own. */
+DN_MUST_CHECK int dn_channel_check(struct dn_str name, struct dn_err *err);
+/* The namespace part; {"",0} for none. */
+struct dn_str dn_channel_namespace(struct dn_str name);
+
+#endif

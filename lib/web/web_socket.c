@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * GET /connection/websocket: the handshake of RFC 6455 and, with a server
+ * key, whose connection it is.
+ */
+#include <openssl/sha.h>
+
+#include "serve/server.h"
+#include "session/session.h"
+#include "hub/stats.h"
+#include "web/web_impl.h"
+
+static void trim(struct dn_str *s)
+{
+	while (s->n > 0 && (s->p[0] == ' ' || s->p[0] == '\t')) {
+		s->p++;
+		s->n--;
+	}
+	while (s->n > 0 && (s->p[s->n - 1] == ' ' || s->p[s->n - 1] == '\t'))
+		s->n--;
+}
+
+/* Whether a comma-separated list has that item. */
+static bool offers(struct dn_str list, const char *name)
+{
+	while (list.n > 0) {
+		const char *comma = memchr(list.p, ',', list.n);
+		size_t n = comma != NULL ? (size_t)(comma - list.p) : list.n;
+		struct dn_str item = {list.p, n};
+
+		trim(&item);
+		if (dn_str_is(item, name))
+			return true;
+		n += comma != NULL;
+		list.p += n;
+		list.n -= n;
+	}
+	return false;
+}
+
+static bool query_is(struct dn_conn *conn, const char *name, const char *text)
+{
+	struct dn_buf scratch = {0};
+	struct dn_str value;
+	bool is = dn_http_query(conn->http, name, &value, &scratch) &&
+		  dn_str_is(value, text);
+
+	dn_buf_release(&scratch);
+	return is;
+}
+
+/* False with the request answered. */
+static bool check_handshake(struct dn_conn *conn, struct dn_str protocols,
+    char accept[DN_WS_ACCEPT_LEN + 1])
+{
+	struct dn_str value;
+
+	if (!dn_http_request(conn->http)->upgrade_websocket) {
+		dn_web_text(conn, 426, "a WebSocket is served here\n",
+		    "Upgrade: websocket\r\nConnection: Upgrade\r\n");
+		return false;
+	}
+	if (!dn_http_header(conn->http, "sec-websocket-version", &value) ||
+	    !dn_str_is(value, "13")) {
+		dn_web_text(conn, 426, "WebSocket version 13 is needed\n",
+		    "Sec-WebSocket-Version: 13\r\n");
+		return false;
+	}
+	if (!dn_http_header(conn->http, "sec-websocket-key", &value) ||
+	    !dn_ws_accept(value, accept)) {
+		dn_web_text(
+		    conn, 400, "bad request: Sec-WebSocket-Key\n", NULL);
+		return false;
+	}
+	if (query_is(conn, "format", "protobuf") ||
+	    (offers(protocols, "centrifuge-protobuf") &&
+		!offers(protocols, "centrifuge-json"))) {
+		dn_web_text(conn, 400, "bad request: JSON only\n", NULL);
+		return false;
+	}
+	return true;
+}
+
+static void send_switching(
+    struct dn_conn *conn, struct dn_str protocols, const char *accept)
+{
+	struct dn_buf b = {0};
+
+	dn_buf_lit(&b, "HTTP/1.1 101 Switching Protocols\r\n"
+		       "Upgrade: websocket\r\n"
+		       "Connection: Upgrade\r\n"
+		       "Sec-WebSocket-Accept: ");
+	dn_buf_lit(&b, accept);
+	if (offers(protocols, "centrifuge-json"))
+		dn_buf_lit(&b, "\r\nSec-WebSocket-Protocol: centrifuge-json");
+	dn_buf_lit(&b, "\r\n\r\n");
+	dn_web_raw(conn, dn_buf_view(&b));
+	dn_buf_release(&b);
+}
+
+void dn_web_socket(struct dn_conn *conn)
+{
+	const struct dn_conf_tenant *tenant = NULL;
+	char accept[DN_WS_ACCEPT_LEN + 1];
+	struct dn_str protocols = {0}, key;
+	unsigned char digest[32];
+	bool native_ping;
+
+	dn_http_header(conn->http, "sec-websocket-protocol", &protocols);
+	if (!check_handshake(conn, protocols, accept))
+		return;
+	if (dn_http_header(conn->http, "x-api-key", &key)) {
+		tenant = dn_conf_by_key(conn->loop->conf, key);
+		if (tenant == NULL) {
+			dn_conn_http_answer(
+			    conn, 401, NULL, NULL, (struct dn_str){0});
+			return;
+		}
+		SHA256((const unsigned char *)key.p, key.n, digest);
+	}
+	if (tenant != NULL &&
+	    !dn_usage_enter(tenant->usage, tenant->limits.connections)) {
+		dn_web_text(conn, 503, "too many connections\n", NULL);
+		return;
+	}
+	native_ping = query_is(conn, "cf_ws_frame_ping_pong", "true");
+	send_switching(conn, protocols, accept);
+	if (conn->state != DN_CONN_HTTP)
+		return;
+	dn_conn_upgraded(
+	    conn, dn_session_new(conn, tenant, tenant != NULL ? digest : NULL,
+		      native_ping));
+}
