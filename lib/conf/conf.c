@@ -66,16 +66,22 @@ void dn_conf_errors_release(struct dn_conf_errors *errors)
 	errors->count = 0;
 }
 
+static void release_ns(struct dn_conf_ns *ns)
+{
+	dn_conf_pattern_free(&ns->channel_pattern);
+	dn_conf_release(&dn_conf_ns_table, ns);
+	free(ns->name);
+}
+
 static void release_tenant(struct dn_conf_tenant *tenant)
 {
 	size_t i;
 
 	for (i = 0; i < tenant->keys_n; i++)
 		dn_conf_release(&dn_conf_key_table, &tenant->keys[i]);
-	for (i = 0; i < tenant->namespaces_n; i++) {
-		dn_conf_release(&dn_conf_ns_table, &tenant->namespaces[i]);
-		free(tenant->namespaces[i].name);
-	}
+	for (i = 0; i < tenant->namespaces_n; i++)
+		release_ns(&tenant->namespaces[i]);
+	release_ns(&tenant->events_ns);
 	dn_map_release(&tenant->ns_by_name);
 	dn_jwt_key_free(&tenant->token_hmac);
 	dn_jwt_key_free(&tenant->token_hmac_previous);
@@ -157,9 +163,13 @@ const struct dn_conf_tenant *dn_conf_tenant(
 const struct dn_conf_ns *dn_conf_ns(
     const struct dn_conf_tenant *tenant, struct dn_str channel)
 {
-	const struct dn_conf_ns *ns =
-	    dn_map_get(&tenant->ns_by_name, dn_channel_namespace(channel));
+	const struct dn_conf_ns *ns;
 
+	if (dn_str_is(channel, DN_CHANNEL_EVENTS)) {
+		ns = dn_map_get(&tenant->ns_by_name, channel);
+		return ns != NULL ? ns : &tenant->events_ns;
+	}
+	ns = dn_map_get(&tenant->ns_by_name, dn_channel_namespace(channel));
 	if (ns == NULL && tenant->any_namespace)
 		ns = dn_map_get(&tenant->ns_by_name, DN_STR(""));
 	return ns;

@@ -25,6 +25,17 @@
 enum dn_durable { DN_DURABLE_AFTER, DN_DURABLE_BEFORE };
 enum dn_require { DN_REQUIRE_WRITTEN, DN_REQUIRE_ACKED };
 enum dn_slow { DN_SLOW_CLOSE, DN_SLOW_LATEST };
+/* What a recovery brings: all that was missed, or the newest alone. */
+enum dn_recovery { DN_RECOVERY_STREAM, DN_RECOVERY_CACHE };
+/* What is told in the channel "$events", as bits. */
+enum {
+	DN_EVENT_CONNECTED = 1,
+	DN_EVENT_DISCONNECTED = 2,
+	DN_EVENT_SUBSCRIBED = 4,
+	DN_EVENT_UNSUBSCRIBED = 8,
+	DN_EVENT_OCCUPIED = 16,
+	DN_EVENT_VACATED = 32
+};
 
 /* What a namespace grants an ordinary client, by who it is. */
 struct dn_conf_grant {
@@ -35,16 +46,24 @@ struct dn_conf_grant {
 
 struct dn_conf_ns {
 	char *name; /* "" is the default one */
+	/* what clients may write behind it; "": anything */
+	char *channel_regex;
+	struct dn_conf_pattern *channel_pattern; /* compiled */
 	/* stream */
 	uint32_t history_size; /* 0: no history */
 	int64_t history_ttl_us;
 	int64_t history_meta_ttl_us; /* 24h; never below history_ttl */
 	bool force_recovery, force_positioning;
 	bool allow_recovery, allow_positioning;
+	enum dn_recovery recovery_mode; /* force_recovery_mode */
+	bool auto_cache_recover;
 	bool delta_fossil; /* allowed_delta_types: ["fossil"] */
+	bool delta_publish;
+	bool allow_tags_filter;
 	/* who is there */
 	bool presence, join_leave, force_push_join_leave;
 	/* permissions */
+	bool allow_user_limited_channels;
 	struct dn_conf_grant subscribe, publish, history, presence_of;
 	/* the record */
 	bool log;
@@ -72,12 +91,20 @@ struct dn_conf_key {
 
 struct dn_conf_limits { /* 0: no limit */
 	uint64_t connections;
+	uint32_t user_connection_limit; /* connections of one user */
 	double publish_per_second;
 	double bytes_per_second;
 	uint64_t history_bytes;
 	uint64_t channels;
 	uint32_t client_channel_limit; /* channels a connection, 128 */
 	uint64_t idempotency_keys;     /* 200000; never 0 */
+};
+
+/* subscribe_to_user_personal_channel */
+struct dn_conf_personal {
+	bool enabled;
+	char *ns; /* personal_channel_namespace; "": the default one */
+	bool single_connection; /* a new one ends the user's others, 3504 */
 };
 
 struct dn_conf_tenant {
@@ -96,13 +123,24 @@ struct dn_conf_tenant {
 	struct dn_jwt_key *token_public, *token_public_previous;
 	struct dn_jwt_policy token;
 	bool allow_anonymous; /* allow_anonymous_connect_without_token */
+	bool disallow_anonymous_tokens; /* ..._connection_tokens */
+	struct dn_conf_personal personal;
+	unsigned events; /* DN_EVENT_ bits */
 	struct dn_conf_limits limits;
 	struct dn_usage *usage; /* what it uses of them */
 	struct dn_conf_ns *namespaces;
 	size_t namespaces_n;
 	struct dn_map ns_by_name;
+	struct dn_conf_ns events_ns; /* of "$events", where it has no other:
+					everything is off */
 	bool any_namespace; /* --dev: an unknown namespace takes the default's
 			       options */
+};
+
+struct dn_conf_websocket {
+	bool compression; /* permessage-deflate, where the client offers it */
+	uint32_t compression_min_size; /* bytes; smaller ones go as they are */
+	uint32_t compression_level;    /* 1 to 9 */
 };
 
 enum { DN_SERVE_CLIENT = 1, DN_SERVE_API = 2, DN_SERVE_METRICS = 4 };
@@ -137,9 +175,15 @@ struct dn_conf {
 	uint32_t recovery_max_publication_limit; /* 300 */
 	int64_t ping_interval_us;                /* 25s */
 	int64_t pong_timeout_us;                 /* 8s */
-	int64_t stale_close_us;  /* 10s: no connect command by then */
-	int64_t http_timeout_us; /* 10s: a request head or body that never
-				    ends; keep-alive idles 60s */
+	int64_t expired_close_us;                /* 25s: after a token's end */
+	int64_t expired_sub_close_us;            /* 25s */
+	int64_t stale_close_us;    /* 10s: no connect command by then */
+	int64_t http_timeout_us;   /* 10s: a request head or body that never
+				      ends; keep-alive idles 60s */
+	uint32_t connection_limit; /* of all tenants; 0: none */
+	uint32_t connection_rate_limit; /* new ones a second; 0: none */
+	bool connect_include_server_time;
+	struct dn_conf_websocket websocket;
 	struct dn_conf_tenant *tenants;
 	size_t tenants_n;
 	struct dn_map tenant_by_name;
@@ -199,9 +243,13 @@ void dn_conf_unref(struct dn_conf **conf);
 /* NULL when there is none. */
 const struct dn_conf_tenant *dn_conf_tenant(
     const struct dn_conf *conf, struct dn_str name);
-/* The namespace of a channel's name, NULL when the tenant has none such. */
+/* The namespace of a channel's name, NULL when the tenant has none such. The
+ * channel "$events" has the one of that name, or tenant->events_ns. */
 const struct dn_conf_ns *dn_conf_ns(
     const struct dn_conf_tenant *tenant, struct dn_str channel);
+/* Whether what is behind the namespace matches its channel_regex; without one
+ * anything does. For channels that ordinary clients name: false is 107. */
+bool dn_conf_ns_takes(const struct dn_conf_ns *ns, struct dn_str channel);
 /* The tenant whose server key this is (in --dev an unknown one is dev's), or
  * NULL; compares SHA-256 digests in constant time. */
 const struct dn_conf_tenant *dn_conf_by_key(

@@ -114,6 +114,10 @@ static void check_history(struct dn_conf_reader *r, const struct dn_conf_ns *ns)
 	if ((ns->force_recovery || ns->allow_recovery) && !(size || ttl))
 		dn_conf_wrong(r, "%s needs history_size and history_ttl",
 		    ns->force_recovery ? "force_recovery" : "allow_recovery");
+	if (ns->auto_cache_recover &&
+	    (!ns->force_recovery || ns->recovery_mode != DN_RECOVERY_CACHE))
+		dn_conf_wrong(r, "auto_cache_recover needs force_recovery and "
+				 "force_recovery_mode \"cache\"");
 	if (ns->force_push_join_leave && !ns->join_leave)
 		dn_conf_wrong(r, "force_push_join_leave needs join_leave");
 }
@@ -131,10 +135,11 @@ static void check_record(struct dn_conf_reader *r, const struct dn_conf_ns *ns)
 		    r, "fallback needs a log, and \"log\" is \"none\"");
 }
 
-static void check_ns(struct dn_conf_reader *r, const struct dn_conf_ns *ns)
+static void check_ns(struct dn_conf_reader *r, struct dn_conf_ns *ns)
 {
 	size_t mark = dn_conf_enter(r, ns->name);
 
+	dn_conf_compile_regex(r, ns);
 	check_history(r, ns);
 	check_record(r, ns);
 	if (ns->log && ns->history_ttl_us > r->conf->rehydrate_us)
@@ -174,12 +179,27 @@ static void check_keys(
 	dn_conf_leave(r, mark);
 }
 
+static void check_personal(
+    struct dn_conf_reader *r, const struct dn_conf_tenant *tenant)
+{
+	const struct dn_conf_personal *personal = &tenant->personal;
+	size_t mark = dn_conf_enter(r, "subscribe_to_user_personal_channel");
+
+	if (personal->single_connection && !personal->enabled)
+		dn_conf_wrong(r, "single_connection needs enabled");
+	if (personal->enabled && !tenant->any_namespace &&
+	    dn_map_get(&tenant->ns_by_name, dn_str_of(personal->ns)) == NULL)
+		dn_conf_wrong(r, "there is no namespace \"%s\"", personal->ns);
+	dn_conf_leave(r, mark);
+}
+
 static void check_tenant(
     struct dn_conf_reader *r, const struct dn_conf_tenant *tenant)
 {
 	size_t i, mark;
 
 	check_keys(r, tenant);
+	check_personal(r, tenant);
 	mark = dn_conf_enter(r, "namespaces");
 	for (i = 0; i < tenant->namespaces_n; i++)
 		check_ns(r, &tenant->namespaces[i]);

@@ -9,13 +9,16 @@
  * cannot be wrong (test_conf.c reads it).
  */
 #include "conf/conf_table.h"
+#include "record/channel.h"
 
 #define OPEN \
 	"\"history_size\": 100, \"history_ttl\": \"5m\"," \
 	"\"force_recovery\": true, \"allow_recovery\": true," \
 	"\"force_positioning\": true, \"allow_positioning\": true," \
-	"\"allowed_delta_types\": [\"fossil\"]," \
+	"\"allowed_delta_types\": [\"fossil\"], \"delta_publish\": true," \
+	"\"allow_tags_filter\": true," \
 	"\"presence\": true, \"join_leave\": true, \"log\": true," \
+	"\"allow_user_limited_channels\": true," \
 	"\"allow_subscribe_for_client\": true," \
 	"\"allow_subscribe_for_anonymous\": true," \
 	"\"allow_publish_for_client\": true," \
@@ -30,12 +33,16 @@
 
 static const char dev_text[] =
     "{\"allow_anonymous_connect_without_token\": true,"
+    " \"events\": [\"connected\", \"disconnected\", \"subscribed\","
+    "\"unsubscribed\", \"occupied\", \"vacated\"],"
     " \"limits\": {\"client_channel_limit\": 0},"
     " \"namespaces\": {"
     "\"\": {" OPEN "},"
     "\"session\": {" OPEN ", \"fallback\": true, \"require\": \"written\"},"
     "\"jobs\": {" OPEN "},"
-    "\"rpc\": {" OPEN "}}}";
+    "\"rpc\": {" OPEN "},"
+    "\"" DN_CHANNEL_EVENTS "\": {\"allow_subscribe_for_client\": true,"
+    "\"allow_subscribe_for_anonymous\": true}}}";
 
 static void open_to_all(struct dn_conf_tenant *tenant)
 {

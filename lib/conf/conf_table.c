@@ -73,11 +73,30 @@ static const struct dn_conf_field top[] = {
     FIELD("pong_timeout", DURATION, AT(dn_conf, pong_timeout_us), 10 * MS, HOUR,
 	"\"8s\"",
 	"how long a client may take to answer one; under `ping_interval`"),
+    FIELD("expired_close_delay", DURATION, AT(dn_conf, expired_close_us), 0,
+	HOUR, "\"25s\"",
+	"a connection whose token has expired is closed that much later"),
+    FIELD("expired_sub_close_delay", DURATION,
+	AT(dn_conf, expired_sub_close_us), 0, HOUR, "\"25s\"",
+	"a subscription whose token has expired ends that much later"),
     FIELD("stale_close_delay", DURATION, AT(dn_conf, stale_close_us), 10 * MS,
 	HOUR, "\"10s\"",
 	"a connection without a `connect` command by then is closed"),
     FIELD("http_timeout", DURATION, AT(dn_conf, http_timeout_us), 10 * MS, HOUR,
 	"\"10s\"", "how long one HTTP request may take to arrive"),
+    FIELD("connection_limit", U32, AT(dn_conf, connection_limit), 0, 100000000,
+	"0", "open connections of clients, all tenants together; 0: no limit"),
+    FIELD("connection_rate_limit", U32, AT(dn_conf, connection_rate_limit), 0,
+	100000000, "0", "new ones a second; 0: no limit"),
+    FIELD("connect_include_server_time", BOOL,
+	AT(dn_conf, connect_include_server_time), 0, 0, "false",
+	"the reply to `connect` tells the server's time"),
+    {.name = "websocket",
+	.type = DN_CONF_OBJECT,
+	.offset = AT(dn_conf, websocket),
+	.initial = "{}",
+	.help = "how WebSockets are spoken",
+	.table = &dn_conf_websocket_table},
     FIELD("drain", DURATION, AT(dn_conf, drain_us), 0, HOUR, "\"5s\"",
 	"over which clients are sent away at SIGTERM"),
     FIELD("rehydrate", DURATION, AT(dn_conf, rehydrate_us), 0, YEAR, "\"1h\"",
@@ -101,6 +120,17 @@ static const struct dn_conf_field listener[] = {
 };
 TABLE(dn_conf_listen_table, "listen[]", listener);
 
+static const struct dn_conf_field websocket[] = {
+    FIELD("compression", BOOL, AT(dn_conf_websocket, compression), 0, 0,
+	"false", "permessage-deflate for clients that offer it"),
+    FIELD("compression_min_size", U32,
+	AT(dn_conf_websocket, compression_min_size), 0, 16 * MIB, "0",
+	"bytes; a smaller message is sent as it is"),
+    FIELD("compression_level", U32, AT(dn_conf_websocket, compression_level), 1,
+	9, "1", "1 is the fastest, 9 the smallest"),
+};
+TABLE(dn_conf_websocket_table, "websocket", websocket);
+
 static const struct dn_conf_field tenant[] = {
     CUSTOM("api_keys", keys, "[]", "its server keys"),
     FIELD("token_hmac_secret_file", FILE,
@@ -123,6 +153,18 @@ static const struct dn_conf_field tenant[] = {
     FIELD("allow_anonymous_connect_without_token", BOOL,
 	AT(dn_conf_tenant, allow_anonymous), 0, 0, "false",
 	"clients may connect without a token, as nobody"),
+    FIELD("disallow_anonymous_connection_tokens", BOOL,
+	AT(dn_conf_tenant, disallow_anonymous_tokens), 0, 0, "false",
+	"a token without a user id does not connect"),
+    {.name = "subscribe_to_user_personal_channel",
+	.type = DN_CONF_OBJECT,
+	.offset = AT(dn_conf_tenant, personal),
+	.initial = "{}",
+	.help = "a channel of each user's own",
+	.table = &dn_conf_personal_table},
+    CUSTOM("events", events, "[]",
+	"what is published into the channel `$events`: `connected`, "
+	"`disconnected`, `subscribed`, `unsubscribed`, `occupied`, `vacated`"),
     {.name = "limits",
 	.type = DN_CONF_OBJECT,
 	.offset = AT(dn_conf_tenant, limits),
@@ -134,6 +176,17 @@ static const struct dn_conf_field tenant[] = {
 };
 TABLE(dn_conf_tenant_table, "tenants.NAME", tenant);
 
+static const struct dn_conf_field personal[] = {
+    FIELD("enabled", BOOL, AT(dn_conf_personal, enabled), 0, 0, "false",
+	"each user's connections are subscribed to it"),
+    FIELD("personal_channel_namespace", TEXT, AT(dn_conf_personal, ns), 0, 0,
+	"\"\"", "its namespace; with `\"\"` it is `#USER`"),
+    FIELD("single_connection", BOOL, AT(dn_conf_personal, single_connection), 0,
+	0, "false", "a new connection of a user ends the older ones"),
+};
+TABLE(dn_conf_personal_table, "tenants.NAME.subscribe_to_user_personal_channel",
+    personal);
+
 static const struct dn_conf_field key[] = {
     CUSTOM(
 	"sha256", sha256, NULL, "the key's SHA-256 as 64 hexadecimal digits"),
@@ -144,6 +197,9 @@ TABLE(dn_conf_key_table, "tenants.NAME.api_keys[]", key);
 static const struct dn_conf_field limits[] = {
     FIELD("connections", U64, AT(dn_conf_limits, connections), 0, INT64_MAX,
 	"0", "open connections; 0: no limit"),
+    FIELD("user_connection_limit", U32,
+	AT(dn_conf_limits, user_connection_limit), 0, 100000000, "0",
+	"open connections of one user; 0: no limit"),
     LATER("publish_per_second", RATE, AT(dn_conf_limits, publish_per_second), 0,
 	0, "0", "publications a second; 0: no limit"),
     LATER("bytes_per_second", RATE, AT(dn_conf_limits, bytes_per_second), 0, 0,
@@ -161,12 +217,15 @@ TABLE(dn_conf_limits_table, "tenants.NAME.limits", limits);
 
 static const char *const durable_words[] = {"after", "before", NULL};
 static const char *const require_words[] = {"written", "acked", NULL};
+static const char *const recovery_words[] = {"stream", "cache", NULL};
 static const char *const slow_words[] = {"close", "latest", NULL};
 
 #define ALLOW(key, member, text) \
 	FIELD("allow_" key, BOOL, AT(dn_conf_ns, member), 0, 0, "false", text)
 
 static const struct dn_conf_field ns[] = {
+    FIELD("channel_regex", TEXT, AT(dn_conf_ns, channel_regex), 0, 0, "\"\"",
+	"POSIX extended; what clients write behind the namespace must match"),
     FIELD("history_size", U32, AT(dn_conf_ns, history_size), 0, 10000000, "0",
 	"publications that are kept; 0: no history"),
     FIELD("history_ttl", DURATION, AT(dn_conf_ns, history_ttl_us), 0, YEAR,
@@ -183,36 +242,50 @@ static const struct dn_conf_field ns[] = {
 	"false", "every subscription's position is checked"),
     FIELD("allow_positioning", BOOL, AT(dn_conf_ns, allow_positioning), 0, 0,
 	"false", "a subscription may ask for such checks"),
+    WORD("force_recovery_mode", AT(dn_conf_ns, recovery_mode), recovery_words,
+	"\"stream\"", NULL,
+	"recover what was missed, or only the newest (`cache`)"),
+    FIELD("auto_cache_recover", BOOL, AT(dn_conf_ns, auto_cache_recover), 0, 0,
+	"false",
+	"every subscription starts with the newest; needs `force_recovery` "
+	"and `cache`"),
     CUSTOM("allowed_delta_types", delta, "[]",
 	"`fossil`: a subscription may ask for differences"),
+    FIELD("delta_publish", BOOL, AT(dn_conf_ns, delta_publish), 0, 0, "false",
+	"publications go out as differences, without being asked to each "
+	"time"),
+    FIELD("allow_tags_filter", BOOL, AT(dn_conf_ns, allow_tags_filter), 0, 0,
+	"false", "a subscription may filter by tags"),
     FIELD("presence", BOOL, AT(dn_conf_ns, presence), 0, 0, "false",
 	"who is subscribed can be asked"),
     FIELD("join_leave", BOOL, AT(dn_conf_ns, join_leave), 0, 0, "false",
 	"joining and leaving can be followed"),
     FIELD("force_push_join_leave", BOOL, AT(dn_conf_ns, force_push_join_leave),
 	0, 0, "false", "every subscription follows it; needs `join_leave`"),
+    ALLOW("user_limited_channels", allow_user_limited_channels,
+	"the users named behind a `#` may subscribe, nobody else"),
     ALLOW("subscribe_for_client", subscribe.client,
 	"a client with a user id may subscribe"),
     ALLOW("subscribe_for_anonymous", subscribe.anonymous,
-	"a client without one may subscribe"),
+	"the same without a user id; needs the one above"),
     ALLOW("publish_for_client", publish.client,
 	"a client with a user id may publish"),
     ALLOW("publish_for_subscriber", publish.subscriber,
 	"a subscriber may publish"),
     ALLOW("publish_for_anonymous", publish.anonymous,
-	"a client without one may publish"),
+	"the same without a user id; needs one of the two above"),
     ALLOW("history_for_client", history.client,
 	"a client with a user id may read the history"),
     ALLOW("history_for_subscriber", history.subscriber,
 	"a subscriber may read the history"),
     ALLOW("history_for_anonymous", history.anonymous,
-	"a client without one may read the history"),
+	"the same without a user id; needs one of the two above"),
     ALLOW("presence_for_client", presence_of.client,
 	"a client with a user id may ask who is there"),
     ALLOW("presence_for_subscriber", presence_of.subscriber,
 	"a subscriber may ask who is there"),
     ALLOW("presence_for_anonymous", presence_of.anonymous,
-	"a client without one may ask who is there"),
+	"the same without a user id; needs one of the two above"),
     FIELD("log", BOOL, AT(dn_conf_ns, log), 0, 0, "false",
 	"every publication goes to the log"),
     WORD("durable", AT(dn_conf_ns, durable), durable_words, "\"after\"", NULL,

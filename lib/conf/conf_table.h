@@ -28,7 +28,7 @@ enum dn_conf_type {
 	DN_CONF_U64,      /* uint64_t */
 	DN_CONF_RATE,     /* double, not negative */
 	DN_CONF_DURATION, /* int64_t, us; min and max too */
-	DN_CONF_TEXT,     /* char *, not empty */
+	DN_CONF_TEXT,     /* char *; empty only if the default is */
 	DN_CONF_FILE,     /* char *, made absolute */
 	DN_CONF_WORD,     /* an enum; words[] in its order */
 	DN_CONF_OBJECT,   /* a struct with a table of its own */
@@ -72,7 +72,9 @@ struct dn_conf_table {
 
 extern const struct dn_conf_table dn_conf_top_table;
 extern const struct dn_conf_table dn_conf_listen_table;
+extern const struct dn_conf_table dn_conf_websocket_table;
 extern const struct dn_conf_table dn_conf_tenant_table;
+extern const struct dn_conf_table dn_conf_personal_table;
 extern const struct dn_conf_table dn_conf_key_table;
 extern const struct dn_conf_table dn_conf_limits_table;
 extern const struct dn_conf_table dn_conf_ns_table;
@@ -122,6 +124,8 @@ void dn_conf_read_namespaces(struct dn_conf_reader *r, json_t *v, void *base);
 json_t *dn_conf_show_namespaces(const void *base);
 void dn_conf_read_delta(struct dn_conf_reader *r, json_t *v, void *base);
 json_t *dn_conf_show_delta(const void *base);
+void dn_conf_read_events(struct dn_conf_reader *r, json_t *v, void *base);
+json_t *dn_conf_show_events(const void *base);
 
 /* conf.c: an empty one with its defaults; folder may be NULL. */
 struct dn_conf *dn_conf_new(const char *folder);
@@ -135,6 +139,9 @@ void dn_conf_tenants_reserve(struct dn_conf *conf, size_t n);
 /* The next of them, with its defaults. */
 struct dn_conf_tenant *dn_conf_tenant_add(
     struct dn_conf *conf, const char *name);
+/* conf_pattern.c: compiles ns->channel_regex; a bad one is noted. */
+void dn_conf_compile_regex(struct dn_conf_reader *r, struct dn_conf_ns *ns);
+void dn_conf_pattern_free(struct dn_conf_pattern **pattern);
 /* conf_secret.c: adds a file's bytes to out. -errno, -EFBIG: over max. */
 DN_MUST_CHECK int dn_conf_slurp(
     const char *path, size_t max, struct dn_buf *out);

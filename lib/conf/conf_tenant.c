@@ -12,6 +12,8 @@
 
 #include <stdlib.h>
 
+#include "record/channel.h"
+
 enum { NAME_MAX_BYTES = 64 };
 
 /* Names go into metrics, keys of topics and channels' names. */
@@ -35,13 +37,18 @@ static void check_name(struct dn_conf_reader *r, const char *name)
 
 /* Namespaces. */
 
+static void init_ns(struct dn_conf_ns *ns, const char *name)
+{
+	ns->name = dn_xstrdup(name);
+	dn_conf_defaults(&dn_conf_ns_table, ns);
+}
+
 static void read_ns(struct dn_conf_reader *r, json_t *v, const char *name,
     struct dn_conf_ns *ns)
 {
-	if (name[0] != '\0')
+	if (name[0] != '\0' && strcmp(name, DN_CHANNEL_EVENTS) != 0)
 		check_name(r, name);
-	ns->name = dn_xstrdup(name);
-	dn_conf_defaults(&dn_conf_ns_table, ns);
+	init_ns(ns, name);
 	dn_conf_read_object(r, &dn_conf_ns_table, v, ns);
 }
 
@@ -201,6 +208,60 @@ json_t *dn_conf_show_keys(const void *base)
 	return list;
 }
 
+/* Events. */
+
+static const char *const event_words[] = {"connected", "disconnected",
+    "subscribed", "unsubscribed", "occupied", "vacated"};
+
+/* 0: none of them. */
+static unsigned event_bit(const char *word)
+{
+	size_t i;
+
+	for (i = 0; word != NULL && i < DN_ARRAY_LEN(event_words); i++)
+		if (strcmp(event_words[i], word) == 0)
+			return 1u << i;
+	return 0;
+}
+
+void dn_conf_read_events(struct dn_conf_reader *r, json_t *v, void *base)
+{
+	struct dn_conf_tenant *tenant = base;
+	json_t *item;
+	size_t i, mark;
+
+	if (!json_is_array(v)) {
+		dn_conf_wrong(r, "must be an array of words");
+		return;
+	}
+	json_array_foreach(v, i, item)
+	{
+		unsigned bit = event_bit(json_string_value(item));
+
+		mark = dn_conf_enter_index(r, i);
+		if (bit == 0)
+			dn_conf_wrong(r,
+			    "must be \"connected\", \"disconnected\", "
+			    "\"subscribed\", \"unsubscribed\", \"occupied\" "
+			    "or \"vacated\"");
+		dn_conf_leave(r, mark);
+		tenant->events |= bit;
+	}
+}
+
+json_t *dn_conf_show_events(const void *base)
+{
+	const struct dn_conf_tenant *tenant = base;
+	json_t *list = json_array();
+	size_t i;
+
+	for (i = 0; i < DN_ARRAY_LEN(event_words); i++)
+		if (tenant->events & 1u << i)
+			json_array_append_new(
+			    list, json_string(event_words[i]));
+	return list;
+}
+
 /* Tenants. */
 
 void dn_conf_tenants_reserve(struct dn_conf *conf, size_t n)
@@ -217,6 +278,7 @@ struct dn_conf_tenant *dn_conf_tenant_add(
 	tenant->name = dn_xstrdup(name);
 	tenant->usage = dn_usage_new();
 	dn_conf_defaults(&dn_conf_tenant_table, tenant);
+	init_ns(&tenant->events_ns, DN_CHANNEL_EVENTS);
 	dn_map_put(&conf->tenant_by_name, dn_str_of(tenant->name), tenant);
 	return tenant;
 }

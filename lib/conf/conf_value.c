@@ -186,14 +186,16 @@ static bool set_duration(
 	return true;
 }
 
-/* Text without NUL (the parser refuses that) and not empty. */
-static const char *get_text(struct dn_conf_reader *r, json_t *v)
+/* Text without NUL (the parser refuses that), and not empty unless that is
+ * its default. */
+static const char *get_text(
+    struct dn_conf_reader *r, const struct dn_conf_field *f, json_t *v)
 {
 	if (!json_is_string(v)) {
 		wrong_type(r, v, "a string");
 		return NULL;
 	}
-	if (json_string_length(v) == 0) {
+	if (json_string_length(v) == 0 && f->initial == NULL) {
 		dn_conf_wrong(r, "must not be empty");
 		return NULL;
 	}
@@ -203,7 +205,7 @@ static const char *get_text(struct dn_conf_reader *r, json_t *v)
 static bool set_text(
     struct dn_conf_reader *r, const struct dn_conf_field *f, json_t *v, void *m)
 {
-	const char *text = get_text(r, v);
+	const char *text = get_text(r, f, v);
 
 	if (text == NULL)
 		return false;

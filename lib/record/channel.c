@@ -49,3 +49,14 @@ struct dn_str dn_channel_namespace(struct dn_str name)
 		return DN_STR("");
 	return (struct dn_str){name.p, (size_t)(colon - name.p)};
 }
+
+struct dn_str dn_channel_rest(struct dn_str name)
+{
+	const char *colon = name.n > 0 ? memchr(name.p, ':', name.n) : NULL;
+
+	if (colon != NULL) {
+		name.n -= (size_t)(colon + 1 - name.p);
+		name.p = colon + 1;
+	}
+	return name;
+}

@@ -14,10 +14,14 @@
 #include "base/err.h"
 
 enum { DN_CHANNEL_MAX = 255 };
+/* Where a tenant's events are told; a namespace of its own. */
+#define DN_CHANNEL_EVENTS "$events"
 
 /* -EINVAL with the reason; a pattern ('*') gets its own. */
 DN_MUST_CHECK int dn_channel_check(struct dn_str name, struct dn_err *err);
 /* The namespace part; {"",0} for none. */
 struct dn_str dn_channel_namespace(struct dn_str name);
+/* What is behind it and its ':'; without a namespace the whole name. */
+struct dn_str dn_channel_rest(struct dn_str name);
 
 #endif

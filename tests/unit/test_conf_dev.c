@@ -16,7 +16,9 @@ static void dev_namespace(
 	    "recovery, positioning");
 	OK(ns->presence && ns->join_leave, "presence, join_leave");
 	OK(!ns->force_push_join_leave, "join_leave is not forced");
-	OK(ns->delta_fossil && ns->log, "delta, log");
+	OK(ns->delta_fossil && ns->delta_publish && ns->log, "delta, log");
+	OK(ns->allow_tags_filter && ns->allow_user_limited_channels,
+	    "filters, user-limited channels");
 	OK(ns->fallback == fallback, fallback ? "fallback" : "no fallback");
 	OK(ns->subscribe.client && ns->subscribe.anonymous, "may subscribe");
 	OK(ns->publish.client && ns->publish.anonymous &&
@@ -28,6 +30,23 @@ static void dev_namespace(
 	OK(ns->presence_of.client && ns->presence_of.anonymous &&
 		ns->presence_of.subscriber,
 	    "may ask for presence");
+}
+
+/* Of the server's own stream nothing is kept, and clients only listen. */
+static void dev_events(const struct dn_conf_tenant *dev)
+{
+	const struct dn_conf_ns *ns = dn_conf_ns(dev, DN_STR("$events"));
+
+	IS_NUM(dev->events, 63, "all events are told");
+	if (!OK(ns != NULL && ns != &dev->events_ns, "in its namespace"))
+		return;
+	OK(!ns->log && !ns->fallback && ns->history_size == 0,
+	    "and kept nowhere");
+	OK(ns->subscribe.client && ns->subscribe.anonymous,
+	    "clients may subscribe");
+	OK(!ns->publish.client && !ns->publish.anonymous &&
+		!ns->publish.subscriber,
+	    "and not publish");
 }
 
 static void dev(void)
@@ -47,6 +66,7 @@ static void dev(void)
 	dev_namespace(t, "rpc:m", false);
 	dev_namespace(t, "plain", false);
 	dev_namespace(t, "anything:else", false);
+	dev_events(t);
 	OK(dn_conf_by_key(conf, DN_STR("whatever")) == t, "any key is valid");
 	OK(dn_conf_by_key(conf, DN_STR("")) == NULL, "an empty one is none");
 	OK(!dn_conf_origin_allowed(conf, DN_STR("http://localhost:3000")),

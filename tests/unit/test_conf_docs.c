@@ -12,8 +12,10 @@
 
 static const struct dn_conf_table *const tables[] = {
     &dn_conf_top_table,
+    &dn_conf_websocket_table,
     &dn_conf_listen_table,
     &dn_conf_tenant_table,
+    &dn_conf_personal_table,
     &dn_conf_key_table,
     &dn_conf_limits_table,
     &dn_conf_ns_table,
