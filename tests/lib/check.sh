@@ -6,7 +6,7 @@
 #	style  rules about sources, manual pages, completions, scripts
 #	unit   each tests/unit program
 #	cli    tests/cli: each program as its users run it
-#	net    tests/net: hostile clients, the SDK
+#	net    tests/net: hostile clients, the SDK, a browser
 #	asan   unit, cli and net again, built with ASan and UBSan
 #	tsan   the same, built with TSan
 #

@@ -15,8 +15,8 @@ packages()
 		;;
 	demo) echo bash jq ;;
 	test)
-		echo bats parallel curl sqlite3 nodejs npm mandoc \
-		    shellcheck clang-format ca-certificates
+		echo bats parallel curl sqlite3 nodejs npm chromium \
+		    procps mandoc shellcheck clang-format ca-certificates
 		;;
 	fmt) echo clang-format ;;
 	fuzz) echo clang ;;
