@@ -28,17 +28,18 @@ static void test_check(void)
 	refused(DN_STR("news:*"),
 	    "channel: patterns are not supported ('*' at offset 5)");
 	refused(DN_STR("a b"), "channel: byte 0x20 at offset 1 is not allowed "
-			       "(printable ASCII without space, '*' and ',')");
-	refused(DN_STR("a,b"), "channel: byte 0x2c at offset 1 is not allowed "
-			       "(printable ASCII without space, '*' and ',')");
+			       "(printable ASCII without space and '*')");
+	refused(DN_STR("a,b#c"), "channel: ',' at offset 1 is allowed between "
+				 "users behind '#' only");
+	OK(dn_channel_check(DN_STR("a#b,c"), NULL) == 0, "a list of users");
 	refused(DN_STR("ab\xc3\xa9"),
 	    "channel: byte 0xc3 at offset 2 is not allowed "
-	    "(printable ASCII without space, '*' and ',')");
+	    "(printable ASCII without space and '*')");
 	refused(DN_STR("\0"), "channel: byte 0x00 at offset 0 is not allowed "
-			      "(printable ASCII without space, '*' and ',')");
+			      "(printable ASCII without space and '*')");
 	refused(DN_STR("a\x7f"),
 	    "channel: byte 0x7f at offset 1 is not allowed "
-	    "(printable ASCII without space, '*' and ',')");
+	    "(printable ASCII without space and '*')");
 }
 
 static void test_namespace(void)
@@ -55,9 +56,76 @@ static void test_namespace(void)
 	OK(dn_channel_namespace(DN_STR("x")).p != NULL, "none is not NULL");
 }
 
+static void test_rest(void)
+{
+	IS_SLICE(dn_channel_rest(DN_STR("jobs:1")), "1", "jobs:1");
+	IS_SLICE(dn_channel_rest(DN_STR("a:b:c")), "b:c", "the first colon");
+	IS_SLICE(dn_channel_rest(DN_STR("a:")), "", "nothing");
+	IS_SLICE(dn_channel_rest(DN_STR("plain")), "plain", "no namespace");
+	IS_SLICE(dn_channel_rest(DN_STR("$p:x")), "x", "a leading $");
+	IS_SLICE(dn_channel_rest(DN_STR("$x")), "$x", "$ and no colon");
+	IS_SLICE(dn_channel_rest(DN_STR("")), "", "empty");
+}
+
+static void test_private(void)
+{
+	OK(dn_channel_is_private(DN_STR("$x")), "$x is private");
+	OK(dn_channel_is_private(DN_STR("$ns:x")), "in a namespace, too");
+	OK(dn_channel_is_private(DN_STR("$events:x")), "$events:x is");
+	OK(!dn_channel_is_private(DN_STR("$events")), "$events is not");
+	OK(!dn_channel_is_private(DN_STR("a$x")), "nor is a $ elsewhere");
+	OK(!dn_channel_is_private(DN_STR("")), "nor is nothing");
+}
+
+static void test_users(void)
+{
+	static const struct {
+		const char *channel, *user;
+		bool limited, is_for;
+	} cases[] = {
+	    {"news", "42", false, false},
+	    {"news#42", "42", true, true},
+	    {"#42", "42", true, true},
+	    {"ns:#42", "42", true, true},
+	    {"news#42", "4", true, false},
+	    {"news#42", "422", true, false},
+	    {"news#42", "2", true, false},
+	    {"news#42", "", true, false},
+	    {"news#", "", true, false},
+	    {"news#", "42", true, false},
+	    {"dialog#42,43", "42", true, true},
+	    {"dialog#42,43", "43", true, true},
+	    {"dialog#42,43", "42,43", true, false},
+	    {"dialog#42,43", "44", true, false},
+	    {"dialog#,43", "", true, false},
+	    {"dialog#42,", "42", true, true},
+	    {"dialog#42,", "", true, false},
+	    {"a#41#42", "42", true, true},
+	    {"a#41#42", "41", true, false},
+	    {"a#41#42", "41#42", true, false},
+	    {"", "42", false, false},
+	};
+	size_t i;
+
+	for (i = 0; i < DN_ARRAY_LEN(cases); i++) {
+		struct dn_str name = dn_str_of(cases[i].channel);
+		struct dn_str user = dn_str_of(cases[i].user);
+
+		OK(dn_channel_is_limited(name) == cases[i].limited,
+		    cases[i].channel);
+		OK(dn_channel_is_for(name, user) == cases[i].is_for,
+		    cases[i].user);
+	}
+	OK(!dn_channel_is_for((struct dn_str){0}, (struct dn_str){0}),
+	    "no name is for nobody");
+}
+
 int main(void)
 {
 	test_check();
 	test_namespace();
+	test_rest();
+	test_private();
+	test_users();
 	return tap_done();
 }
