@@ -135,11 +135,23 @@ static void check_record(struct dn_conf_reader *r, const struct dn_conf_ns *ns)
 		    r, "fallback needs a log, and \"log\" is \"none\"");
 }
 
+static void settle_regex(struct dn_conf_reader *r, struct dn_conf_ns *ns)
+{
+	struct dn_err err = {0};
+	size_t mark = dn_conf_enter(r, "channel_regex");
+
+	dn_ere_free(&ns->channel_ere);
+	if (ns->channel_regex[0] != '\0' &&
+	    dn_ere_new(&ns->channel_ere, ns->channel_regex, &err) != 0)
+		dn_conf_wrong(r, "%s", err.text);
+	dn_conf_leave(r, mark);
+}
+
 static void check_ns(struct dn_conf_reader *r, struct dn_conf_ns *ns)
 {
 	size_t mark = dn_conf_enter(r, ns->name);
 
-	dn_conf_compile_regex(r, ns);
+	settle_regex(r, ns);
 	check_history(r, ns);
 	check_record(r, ns);
 	if (ns->log && ns->history_ttl_us > r->conf->rehydrate_us)

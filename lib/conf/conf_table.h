@@ -139,9 +139,6 @@ void dn_conf_tenants_reserve(struct dn_conf *conf, size_t n);
 /* The next of them, with its defaults. */
 struct dn_conf_tenant *dn_conf_tenant_add(
     struct dn_conf *conf, const char *name);
-/* conf_pattern.c: compiles ns->channel_regex; a bad one is noted. */
-void dn_conf_compile_regex(struct dn_conf_reader *r, struct dn_conf_ns *ns);
-void dn_conf_pattern_free(struct dn_conf_pattern **pattern);
 /* conf_secret.c: adds a file's bytes to out. -errno, -EFBIG: over max. */
 DN_MUST_CHECK int dn_conf_slurp(
     const char *path, size_t max, struct dn_buf *out);

@@ -9,6 +9,12 @@
 #define NS(text) T("'namespaces': {'n': {" text "}}")
 #define TOP(text) "{'tenants': {'t': {}}, " text "}"
 #define AT_NS "tenants.t.namespaces.n"
+#define EVENTS \
+	"must be \"connected\", \"disconnected\", \"subscribed\", " \
+	"\"unsubscribed\", \"occupied\" or \"vacated\"\n"
+#define CACHE \
+	"auto_cache_recover needs force_recovery and force_recovery_mode " \
+	"\"cache\"\n"
 #define HEX62 "2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a2"
 
 struct wrong {
@@ -59,6 +65,36 @@ static const struct wrong values[] = {
 	"string\n"},
     {T("'limits': {'connections': -1}"),
 	"tenants.t.limits.connections: must be at least 0\n"},
+    {NS("'force_recovery_mode': 'all'"),
+	AT_NS ".force_recovery_mode: must be \"stream\" or \"cache\"\n"},
+    {NS("'channel_regex': 5"),
+	AT_NS ".channel_regex: must be a string, not a number\n"},
+    {NS("'channel_regex': '^(a$'"),
+	AT_NS ".channel_regex: the \"(\" is not closed, at offset 1\n"},
+    {T("'events': 'connected'"),
+	"tenants.t.events: must be an array of words\n"},
+    {T("'events': ['connected', 'moved', 5]"),
+	"tenants.t.events[1]: " EVENTS "tenants.t.events[2]: " EVENTS},
+    {T("'subscribe_to_user_personal_channel': true"),
+	"tenants.t.subscribe_to_user_personal_channel: must be an object\n"},
+    {T("'limits': {'user_connection_limit': -1}"),
+	"tenants.t.limits.user_connection_limit: must be from 0 to "
+	"100000000\n"},
+    {TOP("'connection_limit': 1.5"),
+	"connection_limit: must be a whole number\n"},
+    {TOP("'connection_rate_limit': 100000001"),
+	"connection_rate_limit: must be from 0 to 100000000\n"},
+    {TOP("'expired_close_delay': '2h'"),
+	"expired_close_delay: must be from 0s to 1h\n"},
+    {TOP("'expired_sub_close_delay': '2h'"),
+	"expired_sub_close_delay: must be from 0s to 1h\n"},
+    {TOP("'websocket': {'compression': 1, 'compression_level': 0}"),
+	"websocket.compression: must be true or false, not a number\n"
+	"websocket.compression_level: must be from 1 to 9\n"},
+    {TOP("'websocket': {'compression_level': 10}"),
+	"websocket.compression_level: must be from 1 to 9\n"},
+    {TOP("'websocket': {'compression_min_size': 16777217}"),
+	"websocket.compression_min_size: must be from 0 to 16777216\n"},
     {T("'limits': []"), "tenants.t.limits: must be an object\n"},
 };
 
@@ -75,6 +111,9 @@ static const struct wrong shapes[] = {
     {T("'namespaces': []"), "tenants.t.namespaces: must be an object\n"},
     {T("'namespaces': {'a:b': {}}"),
 	"tenants.t.namespaces[\"a:b\"]: a name is 1 to 64 letters, digits, "
+	"\"_\", \".\" and \"-\"\n"},
+    {T("'namespaces': {'$other': {}}"),
+	"tenants.t.namespaces[\"$other\"]: a name is 1 to 64 letters, digits, "
 	"\"_\", \".\" and \"-\"\n"},
     {TOP("'lisen': []"), "lisen: unknown key; did you mean listen?\n"},
     {TOP("'zzzzzzzz': []"), "zzzzzzzz: unknown key\n"},
@@ -142,6 +181,22 @@ static const struct wrong together[] = {
 	AT_NS ": allow_recovery needs history_size and history_ttl\n"},
     {NS("'force_push_join_leave': true"),
 	AT_NS ": force_push_join_leave needs join_leave\n"},
+    {NS("'auto_cache_recover': true"), AT_NS ": " CACHE},
+    {NS("'history_size': 5, 'history_ttl': '5m', 'force_recovery': true,"
+	" 'auto_cache_recover': true"),
+	AT_NS ": " CACHE},
+    {NS("'force_recovery_mode': 'cache', 'auto_cache_recover': true"),
+	AT_NS ": " CACHE},
+    {T("'subscribe_to_user_personal_channel': {'single_connection': true}"),
+	"tenants.t.subscribe_to_user_personal_channel: single_connection "
+	"needs enabled\n"},
+    {T("'subscribe_to_user_personal_channel': {'enabled': true}"),
+	"tenants.t.subscribe_to_user_personal_channel: there is no namespace "
+	"\"\"\n"},
+    {T("'subscribe_to_user_personal_channel': {'enabled': true,"
+       " 'personal_channel_namespace': 'user'}, 'namespaces': {'': {}}"),
+	"tenants.t.subscribe_to_user_personal_channel: there is no namespace "
+	"\"user\"\n"},
     {NS("'durable': 'before'"), AT_NS ": durable \"before\" needs log\n"},
     {NS("'log': true, 'fallback': true"),
 	AT_NS ": log needs a log, and \"log\" is \"none\"\n" AT_NS
