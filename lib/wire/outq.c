@@ -159,3 +159,19 @@ uint32_t dn_outq_age_ms(const struct dn_outq *q, uint32_t now_ms)
 {
 	return q->count == 0 ? 0 : now_ms - entry_at(q, 0)->since_ms;
 }
+
+bool dn_outq_take(struct dn_outq *q, struct dn_outq_entry *out)
+{
+	if (q->count == 0)
+		return false;
+	DN_ASSERT(!begun(q));
+	*out = *entry_at(q, 0);
+	if (out->reply)
+		q->reply_bytes -= frame_size(out->frame);
+	else
+		q->push_bytes -= frame_size(out->frame);
+	q->head = (q->head + 1) & (q->cap - 1);
+	q->count--;
+	free_when_empty(q);
+	return true;
+}

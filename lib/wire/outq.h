@@ -42,6 +42,9 @@ struct dn_outq {
 /* Takes a reference of its own. */
 void dn_outq_push(struct dn_outq *q, struct dn_frame *frame,
     struct dn_track *track, bool reply, uint32_t now_ms);
+/* Takes the first entry out, which is the caller's now; false when empty. No
+ * byte of it may have been sent. */
+DN_MUST_CHECK bool dn_outq_take(struct dn_outq *q, struct dn_outq_entry *out);
 /* Puts a control frame right behind the first frame when that one has begun,
  * else in front: control frames go between whole frames only. */
 void dn_outq_push_control(

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+#include "wire/form.h"
+
+#include "base/buf.h"
+
+#define PUSH "{\"push\":"
+
+struct dn_frame *dn_form_message(unsigned form, struct dn_str text)
+{
+	struct dn_str before = {0}, behind;
+	struct dn_frame *frame;
+
+	if (dn_form_is_ws(form))
+		return dn_frame_ws(DN_WS_TEXT, text);
+	if ((form & DN_FORM_FRAMING) == DN_FORM_SSE) {
+		before = DN_STR("data: ");
+		behind = DN_STR("\n\n");
+	} else {
+		behind = DN_STR("\n");
+	}
+	frame = dn_frame_begin(before, (uint32_t)(text.n + behind.n));
+	dn_frame_append(frame, text.p, text.n);
+	dn_frame_append(frame, behind.p, behind.n);
+	return frame;
+}
+
+struct dn_frame *dn_form_push(unsigned form, struct dn_str text)
+{
+	size_t n = sizeof(PUSH) - 1;
+
+	if ((form & DN_FORM_UNI) != 0) {
+		DN_ASSERT(text.n > n && memcmp(text.p, PUSH, n) == 0);
+		text = (struct dn_str){text.p + n, text.n - n - 1};
+	}
+	return dn_form_message(form, text);
+}
+
+struct dn_frame *dn_form_close(unsigned form, unsigned code, const char *reason)
+{
+	struct dn_frame *frame;
+	struct dn_buf b = {0};
+
+	if (dn_form_is_ws(form))
+		return dn_frame_ws_close(code, reason);
+	dn_buf_printf(
+	    &b, PUSH "{\"disconnect\":{\"code\":%u,\"reason\":", code);
+	dn_buf_json_str(&b, dn_str_of(reason));
+	dn_buf_lit(&b, "}}}");
+	frame = dn_form_push(form, dn_buf_view(&b));
+	dn_buf_release(&b);
+	return frame;
+}
