@@ -4,6 +4,7 @@
  * its namespace, and the ask whose answer becomes the call's.
  */
 #include "api/api_impl.h"
+#include "base/diag.h"
 #include "session/takes.h"
 #include "record/channel.h"
 #include "session/session.h"
@@ -58,25 +59,16 @@ void dn_api_call(
 	fn(call, params);
 }
 
-bool dn_api_granted(const struct dn_call *call,
-    const struct dn_conf_grant *grant, bool subscribed)
-{
-	if (call->server)
-		return true;
-	if (call->who.user.n == 0)
-		return grant->anonymous;
-	return grant->client || (subscribed && grant->subscriber);
-}
-
-bool dn_api_subscribed(const struct dn_call *call, struct dn_str channel)
+const struct dn_sub *dn_api_sub(
+    const struct dn_call *call, struct dn_str channel)
 {
 	struct dn_conn *conn = dn_conn_find(call->loop, call->conn);
-	struct dn_sub *sub;
+	const struct dn_sub *sub;
 
 	if (conn == NULL || conn->session == NULL)
-		return false;
+		return NULL;
 	sub = dn_map_get(&conn->session->subs, channel);
-	return sub != NULL && sub->local != NULL;
+	return sub != NULL && sub->local != NULL ? sub : NULL;
 }
 
 static void fail_with(
@@ -97,21 +89,28 @@ void dn_api_bad(struct dn_call *call, const char *why)
 	fail_with(call, 107, "bad request: ", why);
 }
 
-void dn_api_denied(struct dn_call *call, const char *what)
+bool dn_api_may(struct dn_call *call, enum dn_permit_op op,
+    const struct dn_conf_ns *ns, struct dn_str channel)
 {
-	struct dn_buf why = {0};
+	struct dn_permit_who who = {
+	    .user = call->who.user,
+	    .server = call->server,
+	    .subscribed = dn_api_sub(call, channel) != NULL,
+	};
+	struct dn_err err;
 
-	if (!call->tenant->dev) {
-		dn_call_fail(call, 103, "permission denied");
-		dn_call_answer(call);
-		return;
+	if (dn_permit(&who, op, ns, channel, &err) == 0)
+		return true;
+	dn_diag(DN_INFO, NULL,
+	    "tenant %s: user \"%.*s\", channel \"%.*s\": permission denied: %s",
+	    call->tenant->name, DN_FMT(who.user), DN_FMT(channel), err.text);
+	if (call->tenant->dev) {
+		fail_with(call, 103, "permission denied: ", err.text);
+		return false;
 	}
-	dn_buf_printf(&why,
-	    ": the namespace needs allow_%s_for_%s for this client", what,
-	    call->who.user.n == 0 ? "anonymous" : "client");
-	dn_buf_byte(&why, '\0');
-	fail_with(call, 103, "permission denied", why.p);
-	dn_buf_release(&why);
+	dn_call_fail(call, 103, "permission denied");
+	dn_call_answer(call);
+	return false;
 }
 
 const struct dn_conf_ns *dn_api_ns(struct dn_call *call, struct dn_str channel)
@@ -170,7 +169,8 @@ static void on_answer(struct dn_loop *loop, struct dn_ask *ask)
 	call->result = ask->body;
 	ask->body = (struct dn_buf){0};
 	if (ask->op == DN_ASK_HISTORY)
-		call->track = dn_takes_track(loop, ask, &ask->history.gather);
+		call->track =
+		    dn_takes_track(loop, ask, &ask->history.gather, NULL);
 	dn_ask_free(&ask);
 	dn_call_answer(call);
 }

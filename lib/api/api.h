@@ -29,10 +29,6 @@ dn_api_fn dn_api_history;
 dn_api_fn dn_api_presence;
 dn_api_fn dn_api_presence_stats;
 
-/* Whether a grant lets this client do it. */
-bool dn_api_granted(const struct dn_call *call,
-    const struct dn_conf_grant *grant, bool subscribed);
-
 /* The text of /metrics. */
 void dn_metrics_write(struct dn_server *server, struct dn_buf *out);
 

@@ -9,6 +9,7 @@
 #define DN_API_IMPL_H
 
 #include "api/api.h"
+#include "conf/permit.h"
 
 /* Parts of one broadcast or batch. */
 enum { DN_API_PARTS_MAX = 1024, DN_API_HISTORY_BYTES = 512 * 1024 };
@@ -22,10 +23,12 @@ struct dn_api_target {
 
 /* Answers 107 with that reason. */
 void dn_api_bad(struct dn_call *call, const char *why);
-/* Answers 103; in --dev it tells what would grant it. */
-void dn_api_denied(struct dn_call *call, const char *what);
-/* Whether the call's connection is subscribed to the channel. */
-DN_MUST_CHECK bool dn_api_subscribed(
+/* Whether the caller may do that there. If not it is answered with 103; why
+ * is logged and, in --dev, told. */
+DN_MUST_CHECK bool dn_api_may(struct dn_call *call, enum dn_permit_op op,
+    const struct dn_conf_ns *ns, struct dn_str channel);
+/* The subscription of the call's connection to the channel; NULL: none. */
+const struct dn_sub *dn_api_sub(
     const struct dn_call *call, struct dn_str channel);
 /* The namespace of a channel; NULL with the call answered. */
 DN_MUST_CHECK const struct dn_conf_ns *dn_api_ns(

@@ -91,11 +91,8 @@ void dn_api_history(struct dn_call *call, struct dn_json params)
 
 	if (!dn_api_target(call, params, &target))
 		return;
-	if (dn_api_granted(call, &target.ns->history,
-		dn_api_subscribed(call, target.channel)))
+	if (dn_api_may(call, DN_PERMIT_HISTORY, target.ns, target.channel))
 		ask_history(call, params, &target);
-	else
-		dn_api_denied(call, "history");
 	dn_api_target_end(&target);
 }
 
@@ -109,10 +106,8 @@ static void ask_plain(
 
 	if (!dn_api_target(call, params, &target))
 		return;
-	if (presence && !dn_api_granted(call, &target.ns->presence_of,
-			    dn_api_subscribed(call, target.channel)))
-		dn_api_denied(call, "presence");
-	else
+	if (!presence ||
+	    dn_api_may(call, DN_PERMIT_PRESENCE, target.ns, target.channel))
 		dn_loop_ask(call->loop,
 		    dn_api_ask(call, op, target.ns, target.channel, 0));
 	dn_api_target_end(&target);

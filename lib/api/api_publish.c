@@ -7,18 +7,23 @@
 
 #include "api/api_impl.h"
 #include "serve/conn.h"
+#include "session/session.h"
 #include "hub/idem.h"
 #include "wire/push.h"
 #include "record/record.h"
 
-enum { UID_MAX = 39, EPOCH_MAX = 15 };
+enum { UID_MAX = 39, EPOCH_MAX = 15, VERSION_EPOCH_MAX = 64 };
 
 struct reading {
 	struct dn_record r;
 	enum dn_wait wait;
 	int64_t timeout_us;
 	bool skip_history;
+	bool delta;
 	bool acked;
+	uint64_t version;
+	struct dn_str version_epoch;
+	struct dn_buf text; /* of version_epoch */
 };
 
 static int read_wait(
@@ -54,21 +59,31 @@ static int read_timeout(
 static int own_member(struct reading *reading, struct dn_str key,
     struct dn_json value, struct dn_err *err)
 {
-	int status = 0;
-
 	if (dn_json_key_is(key, "wait"))
-		status = read_wait(reading, value, err);
-	else if (dn_json_key_is(key, "timeout_ms"))
-		status = read_timeout(reading, value, err);
-	else if (dn_json_key_is(key, "skip_history")) {
-		if (!dn_json_bool(value, &reading->skip_history))
-			status = dn_err_set(
-			    err, -EINVAL, "skip_history: true or false");
-	} else if (!dn_json_key_is(key, "delta") &&
-		   !dn_json_key_is(key, "version") &&
-		   !dn_json_key_is(key, "version_epoch"))
-		return 0;
-	return status == 0 ? 1 : status;
+		return read_wait(reading, value, err) == 0 ? 1 : -EINVAL;
+	if (dn_json_key_is(key, "timeout_ms"))
+		return read_timeout(reading, value, err) == 0 ? 1 : -EINVAL;
+	if (dn_json_key_is(key, "skip_history"))
+		return dn_json_bool(value, &reading->skip_history)
+			   ? 1
+			   : dn_err_set(
+				 err, -EINVAL, "skip_history: true or false");
+	if (dn_json_key_is(key, "delta"))
+		return dn_json_bool(value, &reading->delta)
+			   ? 1
+			   : dn_err_set(err, -EINVAL, "delta: true or false");
+	if (dn_json_key_is(key, "version"))
+		return dn_json_u64(value, &reading->version)
+			   ? 1
+			   : dn_err_set(err, -EINVAL,
+				 "version: an integer of 0 or more is needed");
+	if (dn_json_key_is(key, "version_epoch"))
+		return dn_json_string(
+			   value, &reading->version_epoch, &reading->text)
+			   ? 1
+			   : dn_err_set(err, -EINVAL,
+				 "version_epoch: a string is needed");
+	return 0;
 }
 
 static int read_params(struct reading *reading, struct dn_json params,
@@ -118,11 +133,8 @@ static const struct dn_conf_ns *admit(
 
 	if (ns == NULL)
 		return NULL;
-	if (!dn_api_granted(
-		call, &ns->publish, dn_api_subscribed(call, r->channel))) {
-		dn_api_denied(call, "publish");
+	if (!dn_api_may(call, DN_PERMIT_PUBLISH, ns, r->channel))
 		return NULL;
-	}
 	if (dn_record_check(r, &err) != 0) {
 		dn_api_bad(call, err.text);
 		return NULL;
@@ -130,6 +142,10 @@ static const struct dn_conf_ns *admit(
 	if (r->data.n > call->conf->message_size_limit ||
 	    r->data_b64.n > call->conf->message_size_limit) {
 		dn_api_bad(call, "data is larger than message_size_limit");
+		return NULL;
+	}
+	if (reading->version_epoch.n > VERSION_EPOCH_MAX) {
+		dn_api_bad(call, "version_epoch: too long");
 		return NULL;
 	}
 	if (reading->acked) {
@@ -141,6 +157,19 @@ static const struct dn_conf_ns *admit(
 	return ns;
 }
 
+/* Who publishes, as the channel's subscribers are told: ClientInfo, or unset
+ * for the server itself. */
+static struct dn_str publisher(
+    const struct dn_call *call, struct dn_str channel)
+{
+	const struct dn_sub *sub;
+
+	if (call->server)
+		return (struct dn_str){0};
+	sub = dn_api_sub(call, channel);
+	return sub != NULL ? dn_sub_who(sub).info : call->who.info;
+}
+
 static void ask_publish(struct dn_call *call, const struct dn_conf_ns *ns,
     const struct reading *reading)
 {
@@ -149,17 +178,19 @@ static void ask_publish(struct dn_call *call, const struct dn_conf_ns *ns,
 	struct dn_ask *ask;
 
 	dn_idem_key(&key, r);
-	ask = dn_api_ask(
-	    call, DN_ASK_PUBLISH, ns, r->channel, key.n + r->idempotency_key.n);
+	ask = dn_api_ask(call, DN_ASK_PUBLISH, ns, r->channel,
+	    key.n + r->idempotency_key.n + reading->version_epoch.n);
 	ask->publish.key = dn_ask_copy(ask, dn_buf_view(&key));
 	ask->publish.named_key = dn_ask_copy(ask, r->idempotency_key);
 	dn_buf_release(&key);
 	ask->publish.wait = reading->wait;
 	ask->publish.timeout_us = reading->timeout_us;
 	ask->publish.skip_history = reading->skip_history;
+	ask->publish.delta = reading->delta || ns->delta_publish;
+	ask->publish.version = reading->version;
+	ask->publish.version_epoch = dn_ask_copy(ask, reading->version_epoch);
 	ask->publish.frame =
-	    dn_push_begin(r, call->server ? (struct dn_str){0} : call->who.info,
-		(struct dn_str){0});
+	    dn_push_begin(r, publisher(call, r->channel), (struct dn_str){0});
 	mark_publisher(call);
 	dn_loop_ask(call->loop, ask);
 }
@@ -182,6 +213,7 @@ void dn_api_publish_to(
 			ask_publish(call, ns, &reading);
 	}
 	dn_record_release(&reading.r);
+	dn_buf_release(&reading.text);
 }
 
 void dn_api_publish(struct dn_call *call, struct dn_json params)
@@ -236,8 +268,7 @@ void dn_api_redeliver(struct dn_call *call, struct dn_json params)
 	dn_record_init(&reading.r);
 	if (read_params(&reading, params, false, &err) < 0) {
 		dn_api_bad(call, err.text);
-		dn_record_release(&reading.r);
-		return;
+		goto out;
 	}
 	uid = undelivered_id(&reading.r, &scratch);
 	if (uid.n == 0)
@@ -248,6 +279,8 @@ void dn_api_redeliver(struct dn_call *call, struct dn_json params)
 		dn_api_bad(call, "epoch: too long");
 	else
 		redeliver(call, &reading.r, uid);
+out:
 	dn_buf_release(&scratch);
 	dn_record_release(&reading.r);
+	dn_buf_release(&reading.text);
 }

@@ -101,23 +101,11 @@ static bool read_seconds(struct dn_json v, int64_t *out)
 static bool read_base64(
     struct dn_jwt_claims *claims, struct dn_json v, struct dn_str *out)
 {
-	struct dn_err ignored = {0};
-	struct dn_json inner;
-	struct dn_str text;
-	struct dn_buf *buf;
+	struct dn_buf *buf = scratch(claims);
+	bool good = dn_b64_json(v, out, buf);
 
-	if (!read_text(claims, v, &text))
-		return false;
-	if (text.n == 0) /* as good as unset */
-		return true;
-	buf = scratch(claims);
-	if (dn_b64_decode(DN_B64_STD, text, buf) != 0)
-		return false;
-	claims->strings_n++;
-	if (dn_json_parse(dn_buf_view(buf), &inner, &ignored) != 0)
-		return false;
-	*out = inner.raw;
-	return true;
+	claims->strings_n += buf->p != NULL;
+	return good;
 }
 
 static bool all_are(struct dn_json container, enum dn_json_type type)

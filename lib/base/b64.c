@@ -98,3 +98,25 @@ int dn_b64_decode(enum dn_b64 kind, struct dn_str text, struct dn_buf *out)
 	out->n = start;
 	return -EINVAL;
 }
+
+bool dn_b64_json(
+    struct dn_json value, struct dn_str *out, struct dn_buf *scratch)
+{
+	struct dn_err ignored = {0};
+	struct dn_json inner;
+	struct dn_buf text = {0};
+	struct dn_str encoded;
+	bool good;
+
+	scratch->n = 0;
+	good = dn_json_string(value, &encoded, &text);
+	if (good && encoded.n > 0) {
+		good =
+		    dn_b64_decode(DN_B64_STD, encoded, scratch) == 0 &&
+		    dn_json_parse(dn_buf_view(scratch), &inner, &ignored) == 0;
+		if (good)
+			*out = inner.raw;
+	}
+	dn_buf_release(&text);
+	return good;
+}

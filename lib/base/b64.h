@@ -12,6 +12,7 @@
 #define DN_B64_H
 
 #include "base/buf.h"
+#include "base/json.h"
 
 enum dn_b64 {
 	DN_B64_STD, /* "+/", padded */
@@ -22,5 +23,11 @@ void dn_b64_encode(
     enum dn_b64 kind, const void *p, size_t n, struct dn_buf *out);
 DN_MUST_CHECK int dn_b64_decode(
     enum dn_b64 kind, struct dn_str text, struct dn_buf *out);
+
+/* A JSON string of base64 that is JSON inside: *out is that value's text, in
+ * scratch, which is emptied first. An empty string leaves *out unset. False
+ * for anything else. */
+DN_MUST_CHECK bool dn_b64_json(
+    struct dn_json value, struct dn_str *out, struct dn_buf *scratch);
 
 #endif

@@ -49,6 +49,11 @@ struct dn_ask_publish {
 	enum dn_wait wait;
 	int64_t timeout_us; /* of the wait; 0: the default */
 	bool skip_history;
+	/* Of the document that is published; not above the last one in the
+	 * same version epoch: it is out of date. 0: none. */
+	uint64_t version;
+	struct dn_str version_epoch;
+	bool delta; /* subscribers who asked for it get a difference */
 };
 
 /* Publications collected for a reply, from the ring and, below it, the log. */
@@ -70,17 +75,19 @@ struct dn_gather {
 
 struct dn_ask_subscribe {
 	struct dn_who who;
-	bool recover, join_leave, reject_unrecovered;
-	bool server; /* opened with a server key: positioned and recoverable
-			wherever there is a stream */
+	bool recover, reject_unrecovered;
+	bool force_recovery, force_positioning; /* wherever there is a stream */
 	bool ask_recoverable, ask_positioned;
+	/* Whether it is counted among those who are there, and whether the
+	 * others hear of it; the same at its unsubscribe. */
+	bool present, told;
 	uint64_t offset;
 	struct dn_str epoch;
 	struct dn_gather gather;
 	/* the answer; body holds the publications, comma-separated */
 	uint64_t offset_now; /* what the reply says */
 	uint64_t top;        /* where the subscriber stands after it */
-	bool recovered, positioned, recoverable;
+	bool recovered, was_recovering, positioned, recoverable;
 };
 
 struct dn_ask_history {

@@ -79,6 +79,7 @@ static void chan_free(struct dn_hub *hub, struct dn_chan *chan)
 	free_members(chan);
 	dn_lineage_clear(&chan->lineage);
 	dn_map_release(&chan->keys);
+	dn_buf_release(&chan->version_epoch);
 	dn_stat_sub(&hub->stats->channels, 1);
 	chan->magic = 0;
 	free(chan);
@@ -323,22 +324,23 @@ static void tell_presence(
 	if (chan->subs_n == 0)
 		return;
 	frame = dn_push_presence(chan->name, join, info);
-	dn_hub_fanout(hub, chan, frame, 0, true, NULL);
+	dn_hub_fanout(
+	    hub, chan, (struct dn_fan){.frame = frame, .presence = true});
 	dn_frame_unref(&frame);
 }
 
 void dn_hub_join(struct dn_hub *hub, struct dn_chan *chan, struct dn_ask *ask)
 {
 	struct dn_who who = ask->subscribe.who;
-	const struct dn_conf_ns *ns = ask->ns;
 	bool told = false;
 	struct dn_buf info = {0};
 
 	if (ask->code == 0) {
 		chan->subs[ask->origin]++;
-		chan->subs_n++;
-		if (ns->presence || ns->join_leave)
-			told = member_add(chan, &who) && ns->join_leave;
+		if (chan->subs_n++ == 0)
+			hub->io->occupancy(hub->arg, ask, true);
+		if (ask->subscribe.present)
+			told = member_add(chan, &who) && ask->subscribe.told;
 	}
 	/* The ask goes back before the join is told. */
 	if (told)
@@ -353,15 +355,15 @@ static void unsubscribe(struct dn_hub *hub, struct dn_ask *ask)
 {
 	struct dn_chan *chan =
 	    dn_chan_find(hub, dn_str_of(ask->tenant->name), ask->channel);
-	const struct dn_conf_ns *ns = ask->ns;
-	bool told = ns->join_leave;
+	bool told = ask->subscribe.told;
 	struct dn_member *m = NULL;
 
 	DN_ASSERT(chan != NULL && chan->subs[ask->origin] > 0);
 	chan->subs[ask->origin]--;
-	chan->subs_n--;
+	if (--chan->subs_n == 0)
+		hub->io->occupancy(hub->arg, ask, false);
 	chan->touched_us = hub->io->wall_us(hub->arg);
-	if (ns->presence || ns->join_leave)
+	if (ask->subscribe.present)
 		m = member_remove(chan, ask->subscribe.who.client);
 	dn_hub_answer(hub, ask);
 	if (m != NULL && told)
@@ -441,19 +443,13 @@ void dn_hub_answer(struct dn_hub *hub, struct dn_ask *ask)
 	hub->io->answer(hub->arg, ask);
 }
 
-uint32_t dn_hub_fanout(struct dn_hub *hub, struct dn_chan *chan,
-    struct dn_frame *frame, uint64_t offset, bool presence_push,
-    struct dn_flight *flight)
+uint32_t dn_hub_fanout(
+    struct dn_hub *hub, struct dn_chan *chan, struct dn_fan fan)
 {
-	struct dn_fan fan = {
-	    .key = chan->key,
-	    .frame = frame,
-	    .offset = offset,
-	    .presence = presence_push,
-	    .flight = flight,
-	};
+	struct dn_flight *flight = fan.flight;
 	unsigned i;
 
+	fan.key = chan->key;
 	/* Counted first: with one loop the report comes during the call. */
 	for (i = 0; flight != NULL && i < hub->loops; i++) {
 		flight->loops_open += chan->subs[i] > 0;

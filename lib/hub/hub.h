@@ -36,6 +36,7 @@ struct dn_fan {
 	struct dn_frame *frame;
 	uint64_t offset;          /* 0: none */
 	bool presence;            /* a join or leave */
+	bool delta;               /* may go out as a difference */
 	struct dn_flight *flight; /* NULL: nobody asks how it ended */
 };
 
@@ -47,6 +48,8 @@ struct dn_hub_io {
 	 * that they lost their position. */
 	bool (*fanout)(void *arg, unsigned loop, const struct dn_fan *fan);
 	void (*answer)(void *arg, struct dn_ask *ask);
+	/* The ask brought the channel's first subscriber, or took its last. */
+	void (*occupancy)(void *arg, const struct dn_ask *ask, bool occupied);
 	/* Without a log these are never called. */
 	bool (*log_reserve)(void *arg, size_t bytes);
 	void (*log_unreserve)(void *arg, size_t bytes);

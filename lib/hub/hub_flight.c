@@ -527,8 +527,11 @@ void dn_flight_launch(struct dn_flight *f)
 		}
 	}
 	f->launching = true;
-	f->matched = dn_hub_fanout(hub, chan, f->frame,
-	    f->redelivery ? 0 : f->offset, false, follow ? f : NULL);
+	f->matched = dn_hub_fanout(hub, chan,
+	    (struct dn_fan){.frame = f->frame,
+		.offset = f->redelivery ? 0 : f->offset,
+		.delta = f->delta,
+		.flight = follow ? f : NULL});
 	f->launching = false;
 	if (f->outcome == DN_OUTCOME_OPEN) {
 		judge(f, false);

@@ -226,19 +226,50 @@ static void end_history(
 	dn_hub_answer(hub, ask);
 }
 
+static bool other_epoch(const struct dn_chan *chan, struct dn_str epoch)
+{
+	return epoch.n > 0 && !dn_str_is(epoch, chan->epoch);
+}
+
+static bool is_cache(const struct dn_ask *ask)
+{
+	return ask->ns->recovery_mode == DN_RECOVERY_CACHE;
+}
+
+/* Whether everything that was missed has been gathered; in cache mode: the
+ * newest publication, which is left out where the client has it. */
+static bool has_recovered(const struct dn_chan *chan, struct dn_ask *ask)
+{
+	struct dn_ask_subscribe *s = &ask->subscribe;
+	struct dn_gather *g = &s->gather;
+
+	if (!s->was_recovering)
+		return false;
+	if (!is_cache(ask))
+		return !g->hole && !g->full && g->have == chan->top;
+	if (g->found != 1 || g->have != chan->top)
+		return false;
+	if (s->recover && s->offset == chan->top &&
+	    !other_epoch(chan, s->epoch)) {
+		ask->body.n = 0;
+		g->taken_n = 0;
+	}
+	s->offset = chan->top;
+	return true;
+}
+
 static void end_subscribe(
     struct dn_hub *hub, struct dn_chan *chan, struct dn_ask *ask)
 {
 	struct dn_ask_subscribe *s = &ask->subscribe;
 	struct dn_gather *g = &s->gather;
 
-	s->recovered =
-	    s->recover && !g->hole && !g->full && g->have == chan->top;
+	s->recovered = has_recovered(chan, ask);
 	if (!s->recovered) {
 		ask->body.n = 0;
 		g->taken_n = 0;
 	}
-	if (s->recover && !s->recovered && s->reject_unrecovered)
+	if (s->was_recovering && !s->recovered && s->reject_unrecovered)
 		dn_ask_fail(ask, 112, "unrecoverable position");
 	memcpy(g->epoch, chan->epoch, sizeof(chan->epoch));
 	s->top = chan->top;
@@ -263,12 +294,25 @@ static void go_on(struct dn_hub *hub, struct dn_chan *chan, struct dn_ask *ask)
 		end_history(hub, chan, ask);
 }
 
-/* --- the asks
- * ------------------------------------------------------------------ */
+/* --- the asks ------------------------------------------------------------ */
 
-static bool other_epoch(const struct dn_chan *chan, struct dn_str epoch)
+/* Where the gathering of what was missed begins. */
+static void start_recovery(const struct dn_chan *chan, struct dn_ask *ask)
 {
-	return epoch.n > 0 && !dn_str_is(epoch, chan->epoch);
+	struct dn_ask_subscribe *s = &ask->subscribe;
+	struct dn_gather *g = &s->gather;
+
+	g->takes = ask->ns->fallback;
+	if (is_cache(ask)) {
+		g->have = chan->top + 1;
+		g->reverse = true;
+		g->limit = 1;
+		return;
+	}
+	g->have = s->offset;
+	g->exact = true;
+	g->hole = other_epoch(chan, s->epoch) || s->offset > chan->top ||
+		  chan->top - s->offset > g->limit;
 }
 
 void dn_hub_subscribe(struct dn_hub *hub, struct dn_ask *ask)
@@ -281,23 +325,21 @@ void dn_hub_subscribe(struct dn_hub *hub, struct dn_ask *ask)
 
 	s->recoverable =
 	    stream &&
-	    (s->server || ns->force_recovery ||
+	    (s->force_recovery || ns->force_recovery ||
 		(ns->allow_recovery && (s->ask_recoverable || s->recover)));
 	s->positioned =
-	    stream && (s->recoverable || ns->force_positioning ||
-			  (ns->allow_positioning && s->ask_positioned));
-	s->recover = s->recover && s->recoverable;
-	s->gather.have = s->offset;
-	s->gather.exact = true;
-	s->gather.takes = ns->fallback;
-	s->gather.hole =
-	    s->recover &&
-	    (other_epoch(chan, s->epoch) || s->offset > chan->top ||
-		chan->top - s->offset > s->gather.limit);
-	if (s->recover)
-		go_on(hub, chan, ask);
-	else
+	    stream &&
+	    (s->recoverable || s->force_positioning || ns->force_positioning ||
+		(ns->allow_positioning && s->ask_positioned));
+	s->was_recovering =
+	    s->recoverable &&
+	    (s->recover || (is_cache(ask) && ns->auto_cache_recover));
+	if (!s->was_recovering) {
 		end_subscribe(hub, chan, ask);
+		return;
+	}
+	start_recovery(chan, ask);
+	go_on(hub, chan, ask);
 }
 
 static void history_remove(

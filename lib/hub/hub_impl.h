@@ -53,6 +53,8 @@ struct dn_chan {
 	uint64_t saved;    /* the offset of its position in the log */
 	bool keeps_epoch;  /* over a crash: logged, durable "before" */
 	uint64_t floor;    /* history_remove: at or below is gone */
+	uint64_t version;  /* of the newest document, in version_epoch */
+	struct dn_buf version_epoch;
 	int64_t touched_us;
 	uint32_t ring_size; /* of its namespace, at the last publication */
 	int64_t ring_ttl_us;
@@ -121,6 +123,7 @@ struct dn_flight {
 	bool wants_tally; /* somebody waits for `written` */
 	bool logged;
 	bool redelivery;
+	bool delta; /* may go out as a difference */
 	bool taken;
 	enum dn_outcome outcome;
 	const char *reason;
@@ -147,10 +150,9 @@ void dn_chan_save(struct dn_hub *hub, struct dn_chan *chan);
 struct dn_str dn_chan_epoch_of(const struct dn_chan *chan, uint64_t offset);
 void dn_hub_answer(struct dn_hub *hub, struct dn_ask *ask);
 /* Sends to every loop with subscribers; returns the number of subscribers
- * there, and counts the loops that will report in flight->loops_open. */
-uint32_t dn_hub_fanout(struct dn_hub *hub, struct dn_chan *chan,
-    struct dn_frame *frame, uint64_t offset, bool presence,
-    struct dn_flight *flight);
+ * there, and counts the loops that will report in fan.flight->loops_open. */
+uint32_t dn_hub_fanout(
+    struct dn_hub *hub, struct dn_chan *chan, struct dn_fan fan);
 bool dn_hub_is_taken(struct dn_hub *hub, struct dn_str uid);
 void dn_hub_note_taken(struct dn_hub *hub, struct dn_str uid);
 

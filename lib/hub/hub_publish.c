@@ -67,6 +67,33 @@ static void repeat(struct dn_hub *hub, struct dn_idem *idem,
 	dn_hub_answer(hub, ask);
 }
 
+/* Whether a newer version of the document was published before. */
+static bool out_of_date(const struct dn_chan *chan, const struct dn_ask *ask)
+{
+	const struct dn_ask_publish *p = &ask->publish;
+
+	return p->version > 0 && p->version <= chan->version &&
+	       dn_str_eq(p->version_epoch, dn_buf_view(&chan->version_epoch));
+}
+
+static void answer_suppressed(
+    struct dn_hub *hub, const struct dn_chan *chan, struct dn_ask *ask)
+{
+	dn_buf_printf(&ask->body,
+	    "\"offset\":%llu,\"epoch\":\"%s\",\"suppressed\":true",
+	    (unsigned long long)chan->top, chan->epoch);
+	dn_hub_answer(hub, ask);
+}
+
+static void note_version(struct dn_chan *chan, const struct dn_ask *ask)
+{
+	if (ask->publish.version == 0)
+		return;
+	chan->version = ask->publish.version;
+	chan->version_epoch.n = 0;
+	dn_buf_str(&chan->version_epoch, ask->publish.version_epoch);
+}
+
 static void remember(
     struct dn_hub *hub, struct dn_flight *flight, const struct dn_ask *ask)
 {
@@ -104,14 +131,20 @@ void dn_hub_publish(struct dn_hub *hub, struct dn_ask *ask)
 		repeat(hub, known, chan, ask);
 		return;
 	}
+	if (stream && out_of_date(chan, ask)) {
+		answer_suppressed(hub, chan, ask);
+		return;
+	}
 	if (!admit(hub, chan, ask, cost)) {
 		dn_hub_answer(hub, ask);
 		return;
 	}
+	note_version(chan, ask);
 	dn_stat_add(&hub->stats->publications, 1);
 	flight = dn_flight_new(hub, chan, ask, ask->publish.frame);
 	flight->reserved = cost;
 	flight->wants_tally = ask->publish.wait == DN_WAIT_WRITTEN;
+	flight->delta = ask->publish.delta;
 	flight->offset = stream ? ++chan->assigned : 0;
 	dn_push_finish(flight->frame, flight->accepted_us, flight->offset,
 	    dn_str_of(chan->epoch));

@@ -10,7 +10,7 @@
  * marks the connection dirty again: one write in flight, and only the frame
  * that is being written is pinned.
  *
- * Ending: dn_conn_close queues a close frame and shuts down behind it;
+ * Ending: dn_conn_close queues code and reason and shuts down behind them;
  * whatever happens, the timer ends it three seconds later.
  */
 #include <errno.h>
@@ -62,6 +62,8 @@ bool dn_conn_should_pause(const struct dn_conn *conn)
 {
 	return conn->out.reply_bytes > DN_REPLY_BYTES_MAX ||
 	       conn->calls > DN_CALLS_MAX ||
+	       (conn->session != NULL &&
+		   dn_session_is_connecting(conn->session)) ||
 	       (conn->publishes && dn_server_log_behind(conn->loop->server));
 }
 
@@ -130,7 +132,7 @@ static void feed_ws(struct dn_conn *conn, struct dn_str *bytes)
 		if (ev.kind == DN_WS_MORE)
 			return;
 		on_ws_event(conn, &ev);
-		if (conn->state != DN_CONN_WS)
+		if (conn->state != DN_CONN_LIVE)
 			return;
 	}
 }
@@ -176,7 +178,8 @@ static void feed(struct dn_conn *conn, struct dn_str bytes)
 			pause_reading(conn);
 		return;
 	}
-	if (conn->state == DN_CONN_WS)
+	/* Whoever reads an endless answer has nothing to say here. */
+	if (conn->state == DN_CONN_LIVE && dn_form_is_ws(conn->form))
 		feed_ws(conn, &bytes);
 }
 
@@ -199,14 +202,14 @@ void dn_conn_resume(struct dn_conn *conn)
 	struct dn_buf kept = conn->kept;
 
 	conn->is_paused = false;
-	if (conn->state > DN_CONN_WS)
+	if (conn->state > DN_CONN_LIVE)
 		return;
-	if (conn->state == DN_CONN_WS)
+	if (conn->state == DN_CONN_LIVE)
 		dn_session_resumed(conn->session);
 	conn->kept = (struct dn_buf){0};
 	feed(conn, dn_buf_view(&kept));
 	dn_buf_release(&kept);
-	if (!conn->is_paused && conn->state <= DN_CONN_WS)
+	if (!conn->is_paused && conn->state <= DN_CONN_LIVE)
 		uv_read_start(&conn->stream, on_alloc, on_read);
 }
 
@@ -343,7 +346,7 @@ void dn_conn_flush(struct dn_conn *conn)
 void dn_conn_send(struct dn_conn *conn, struct dn_frame *frame,
     struct dn_track *track, bool reply)
 {
-	if (conn->state > DN_CONN_WS) {
+	if (conn->state > DN_CONN_LIVE) {
 		if (track != NULL)
 			dn_track_end(track, DN_TRACK_GONE);
 		return;
@@ -366,7 +369,7 @@ void dn_conn_control(struct dn_conn *conn, struct dn_frame *frame)
 void dn_conn_reply_tracked(
     struct dn_conn *conn, struct dn_str text, struct dn_track *track)
 {
-	struct dn_frame *frame = dn_frame_ws(DN_WS_TEXT, text);
+	struct dn_frame *frame = dn_form_message(conn->form, text);
 
 	if (track != NULL)
 		dn_track_add(track);
@@ -408,9 +411,11 @@ void dn_conn_http_answer(struct dn_conn *conn, unsigned status,
 		pause_reading(conn); /* and be resumed with it */
 }
 
-void dn_conn_upgraded(struct dn_conn *conn, struct dn_session *session)
+void dn_conn_live(
+    struct dn_conn *conn, struct dn_session *session, unsigned form)
 {
-	conn->state = DN_CONN_WS;
+	conn->form = (uint8_t)form;
+	conn->state = DN_CONN_LIVE;
 	conn->session = session;
 	conn->http_busy = false;
 	dn_http_free(&conn->http);
@@ -426,9 +431,9 @@ void dn_conn_end(struct dn_conn *conn)
 			       ? conn->loop->conf->http_timeout_us
 			       : CLOSE_PATIENCE_US;
 
-	if (conn->state > DN_CONN_WS)
+	if (conn->state > DN_CONN_LIVE)
 		return;
-	if (conn->state == DN_CONN_WS)
+	if (conn->state == DN_CONN_LIVE)
 		dn_stat_sub(&conn->loop->stats.connections, 1);
 	conn->state = DN_CONN_CLOSING;
 	if (conn->session != NULL)
@@ -448,9 +453,9 @@ void dn_conn_close(struct dn_conn *conn, unsigned code, const char *reason)
 {
 	struct dn_frame *frame;
 
-	if (conn->state != DN_CONN_WS)
+	if (conn->state != DN_CONN_LIVE)
 		return;
-	frame = dn_frame_ws_close(code, reason);
+	frame = dn_form_close(conn->form, code, reason);
 	dn_conn_send(conn, frame, NULL, true);
 	dn_frame_unref(&frame);
 	dn_conn_end(conn);
@@ -458,7 +463,7 @@ void dn_conn_close(struct dn_conn *conn, unsigned code, const char *reason)
 
 void dn_conn_close_slow(struct dn_conn *conn)
 {
-	if (conn->state != DN_CONN_WS)
+	if (conn->state != DN_CONN_LIVE)
 		return;
 	dn_stat_add(&conn->loop->stats.slow, 1);
 	dn_stat_add(&conn->loop->stats.slow_drops,
@@ -527,7 +532,7 @@ void dn_conn_check_blocked(struct dn_loop *loop)
 
 	for (conn = loop->blocked; conn != NULL; conn = next) {
 		next = conn->next_blocked;
-		if (conn->state == DN_CONN_WS &&
+		if (conn->state == DN_CONN_LIVE &&
 		    (int64_t)dn_outq_age_ms(&conn->out, loop->now_ms) * 1000 >
 			conn->queue_age_us)
 			dn_conn_close_slow(conn);

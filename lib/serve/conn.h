@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * conn: one socket: HTTP first, then perhaps a WebSocket.
+ * conn: one socket: HTTP first, then perhaps a client of the protocol: over a
+ * WebSocket, or reading an HTTP answer that does not end.
  *
  * It reads into the loop's buffer and keeps only unfinished input; it writes
- * from a queue of shared frames. An idle, upgraded connection owns this
+ * from a queue of shared frames. An idle connection of a client owns this
  * struct, its session and nothing else.
  *
  * The life: open → (draining →) closing → closed. dn_conn_close sends what is
- * queued and a close frame, waits three seconds at most for the peer, and ends;
- * dn_conn_drop ends at once.
+ * queued and code and reason, waits three seconds at most for the peer, and
+ * ends; dn_conn_drop ends at once.
  *
  * Limits: replies waiting (DN_REPLY_BYTES_MAX) and calls in flight
  *   (DN_CALLS_MAX) stop reading; pushes are limited by the namespace.
@@ -17,6 +18,7 @@
 #ifndef DN_CONN_H
 #define DN_CONN_H
 
+#include "wire/form.h"
 #include "wire/http.h"
 #include "serve/loop.h"
 #include "wire/outq.h"
@@ -29,7 +31,7 @@ enum {
 
 enum dn_conn_state {
 	DN_CONN_HTTP,
-	DN_CONN_WS,
+	DN_CONN_LIVE,    /* it has a session */
 	DN_CONN_CLOSING, /* only sends what is queued */
 	DN_CONN_CLOSED,
 };
@@ -40,6 +42,7 @@ struct dn_conn {
 	uint32_t magic;
 	uint8_t state;
 	uint8_t serve; /* DN_SERVE_* of its listener */
+	uint8_t form;  /* of its messages (form.h) */
 	bool is_dirty, is_blocked, is_paused;
 	bool in_flight; /* uv_write of the first frame's rest */
 	bool shut;      /* our side is closed */
@@ -84,13 +87,13 @@ void dn_conn_send(struct dn_conn *conn, struct dn_frame *frame,
     struct dn_track *track, bool reply);
 /* Queues a control frame in front of whole frames. */
 void dn_conn_control(struct dn_conn *conn, struct dn_frame *frame);
-/* Queues a WebSocket text message that is a reply. */
+/* Queues a message that is a reply, in the connection's form. */
 void dn_conn_reply(struct dn_conn *conn, struct dn_str text);
 /* The same with a track that has been made for it (NULL: none), and is
  * closed here. */
 void dn_conn_reply_tracked(
     struct dn_conn *conn, struct dn_str text, struct dn_track *track);
-/* A WebSocket's end. The reason must not be empty. */
+/* A client's end. The reason must not be empty. */
 void dn_conn_close(struct dn_conn *conn, unsigned code, const char *reason);
 /* The same for one that reads too slowly: what was not begun is dropped. */
 void dn_conn_close_slow(struct dn_conn *conn);
@@ -100,8 +103,9 @@ void dn_conn_end(struct dn_conn *conn);
 /* An HTTP answer; starts the next request or ends the connection. */
 void dn_conn_http_answer(struct dn_conn *conn, unsigned status,
     const char *content_type, const char *extra, struct dn_str body);
-/* After the 101 answer: from now on it is a WebSocket of that session. */
-void dn_conn_upgraded(struct dn_conn *conn, struct dn_session *session);
+/* After the head of the answer: from now on it is a client's. */
+void dn_conn_live(
+    struct dn_conn *conn, struct dn_session *session, unsigned form);
 
 /* The loop's side. */
 void dn_conn_flush(struct dn_conn *conn);

@@ -194,6 +194,13 @@ static bool hub_fanout(void *arg, unsigned to, const struct dn_fan *fan)
 	return !m->lost;
 }
 
+static void hub_occupancy(void *arg, const struct dn_ask *ask, bool occupied)
+{
+	(void)arg;
+	(void)ask;
+	(void)occupied;
+}
+
 static int64_t hub_wall(void *arg)
 {
 	(void)arg;
@@ -246,6 +253,7 @@ const struct dn_hub_io dn_loop_hub_io = {
     .random = hub_random,
     .fanout = hub_fanout,
     .answer = hub_answer,
+    .occupancy = hub_occupancy,
     .log_reserve = hub_log_reserve,
     .log_unreserve = hub_log_unreserve,
     .log_push = hub_log_push,

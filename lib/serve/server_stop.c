@@ -137,7 +137,7 @@ static void run_drain(struct dn_loop *loop, struct dn_mail *mail)
 	while ((conn = dn_map_next(&loop->conns, &at)) != NULL) {
 		if (conn->state == DN_CONN_HTTP && !conn->http_busy) {
 			dn_conn_end(conn);
-		} else if (conn->state == DN_CONN_WS) {
+		} else if (conn->state == DN_CONN_LIVE) {
 			conn->timer.fire = on_shutdown_due;
 			dn_wheel_arm(&loop->wheel, &conn->timer,
 			    now +
@@ -175,7 +175,7 @@ static void run_reload(struct dn_loop *loop, struct dn_mail *mail)
 	loop->conf = note->conf;
 	free(note);
 	while ((conn = dn_map_next(&loop->conns, &at)) != NULL)
-		if (conn->state == DN_CONN_WS)
+		if (conn->state == DN_CONN_LIVE)
 			dn_session_reloaded(conn->session);
 }
 

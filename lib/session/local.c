@@ -9,10 +9,12 @@
  */
 #include <stdlib.h>
 
+#include "record/tagfilter.h"
 #include "serve/conn.h"
 #include "session/local.h"
-#include "wire/push.h"
 #include "session/session.h"
+#include "wire/push.h"
+#include "wire/variant.h"
 
 void dn_local_add(struct dn_loop *loop, struct dn_str key, struct dn_sub *sub)
 {
@@ -32,6 +34,7 @@ void dn_local_add(struct dn_loop *loop, struct dn_str key, struct dn_sub *sub)
 	sub->local = local;
 	sub->at = local->count;
 	local->subs[local->count++] = sub;
+	local->deltas += sub->delta;
 	dn_stat_add(&loop->stats.subscriptions, 1);
 }
 
@@ -41,6 +44,9 @@ void dn_local_remove(struct dn_loop *loop, struct dn_sub *sub)
 
 	if (local == NULL)
 		return;
+	local->deltas -= sub->delta;
+	if (local->deltas == 0)
+		dn_frame_unref(&local->base);
 	local->subs[sub->at] = local->subs[--local->count];
 	local->subs[sub->at]->at = sub->at;
 	sub->local = NULL;
@@ -105,61 +111,111 @@ static struct dn_track *follow_new(
 	return dn_track_new(on_track, follow);
 }
 
-/* Whether this subscriber is due this push; moves its position. */
-static bool due(struct dn_sub *sub, const struct dn_fan *fan, bool *lost)
+/* One fan-out in this loop. */
+struct round {
+	const struct dn_fan *fan;
+	struct dn_variants variants;
+	struct dn_track *track;
+	struct dn_tagfilter_view tags; /* once somebody filters */
+	bool has_tags;
+	bool lost; /* somebody was due an earlier one */
+};
+
+/* Whether a subscriber's filter lets the publication through. */
+static bool passes(struct round *round, const struct dn_sub *sub)
 {
-	if (fan->presence)
-		return sub->join_leave;
-	if (!sub->positioned || fan->offset == 0)
+	struct dn_err ignored = {0};
+	struct dn_json pub;
+
+	if (sub->filter == NULL)
 		return true;
-	if (fan->offset <= sub->offset)
-		return false;
-	if (fan->offset != sub->offset + 1) {
-		*lost = true;
-		return false;
+	if (!round->has_tags) {
+		DN_ASSERT(dn_json_parse(dn_push_pub(round->fan->frame), &pub,
+			      &ignored) == 0);
+		dn_tagfilter_view_read(
+		    &round->tags, dn_json_member(pub, "tags"));
+		round->has_tags = true;
 	}
-	sub->offset = fan->offset;
-	return true;
+	return dn_tagfilter_matches(sub->filter, &round->tags);
 }
 
-static void deliver(struct dn_loop *loop, struct dn_sub *sub,
-    const struct dn_fan *fan, struct dn_track *track)
+/* Whether this subscriber is due this push; moves its position. */
+static bool due(struct round *round, struct dn_sub *sub)
 {
-	struct dn_conn *conn = sub->session->conn;
-	struct dn_str bytes = dn_frame_bytes(fan->frame);
+	const struct dn_fan *fan = round->fan;
 
-	if (track != NULL)
-		dn_track_add(track);
-	if (conn->out.push_bytes + bytes.n > sub->queue_bytes_max ||
-	    sub->session->slow) {
-		sub->session->slow = true;
-		dn_session_doom(sub->session);
+	if (fan->presence)
+		return sub->join_leave;
+	if (sub->positioned && fan->offset > 0) {
+		if (fan->offset <= sub->offset)
+			return false;
+		if (fan->offset != sub->offset + 1) {
+			round->lost = true;
+			return false;
+		}
+		sub->offset = fan->offset;
+	}
+	return passes(round, sub);
+}
+
+static struct dn_frame *variant_for(struct round *round, struct dn_sub *sub)
+{
+	enum dn_data data = DN_DATA_JSON;
+
+	if (sub->delta && !round->fan->presence) {
+		data = sub->has_base && round->fan->delta ? DN_DATA_DELTA
+							  : DN_DATA_TEXT;
+		sub->has_base = true;
+	}
+	return dn_variant(&round->variants, data, sub->session->conn->form);
+}
+
+static void deliver(
+    struct dn_loop *loop, struct dn_sub *sub, struct round *round)
+{
+	struct dn_session *s = sub->session;
+	struct dn_frame *frame = variant_for(round, sub);
+	size_t n = dn_frame_bytes(frame).n;
+
+	if (round->track != NULL)
+		dn_track_add(round->track);
+	if (dn_session_waiting_bytes(s) + n > sub->queue_bytes_max || s->slow) {
+		s->slow = true;
+		dn_session_doom(s);
 		dn_stat_add(&loop->stats.slow_drops, 1);
-		if (track != NULL)
-			dn_track_end(track, DN_TRACK_SLOW);
+		if (round->track != NULL)
+			dn_track_end(round->track, DN_TRACK_SLOW);
 		return;
 	}
-	dn_conn_send(conn, fan->frame, track, false);
+	dn_session_push(s, frame, round->track);
 }
 
 void dn_local_fanout(
     struct dn_loop *loop, unsigned owner, const struct dn_fan *fan)
 {
 	struct dn_local *local = dn_map_get(&loop->locals, fan->key);
-	struct dn_track *track = follow_new(loop, owner, fan->flight);
+	struct round round = {.fan = fan,
+	    .variants = {.frame = fan->frame,
+		.base = local != NULL ? local->base : NULL},
+	    .track = follow_new(loop, owner, fan->flight)};
 	uint32_t i, queued = 0;
-	bool lost = false;
 
 	for (i = 0; local != NULL && i < local->count; i++) {
-		if (!due(local->subs[i], fan, &lost))
+		if (!due(&round, local->subs[i]))
 			continue;
 		queued++;
-		deliver(loop, local->subs[i], fan, track);
+		deliver(loop, local->subs[i], &round);
+	}
+	dn_variants_release(&round.variants);
+	dn_tagfilter_view_release(&round.tags);
+	if (local != NULL && local->deltas > 0 && !fan->presence) {
+		dn_frame_unref(&local->base);
+		local->base = dn_frame_ref(fan->frame);
 	}
 	dn_stat_add(&loop->stats.queued, queued);
-	if (track != NULL)
-		dn_track_close(track);
-	if (lost)
+	if (round.track != NULL)
+		dn_track_close(round.track);
+	if (round.lost)
 		dn_local_lost(loop, fan->key);
 }
 
@@ -169,5 +225,5 @@ void dn_local_lost(struct dn_loop *loop, struct dn_str key)
 
 	/* Each one leaves the list, and the last one ends it. */
 	while ((local = dn_map_get(&loop->locals, key)) != NULL)
-		dn_session_lost(local->subs[local->count - 1]);
+		dn_sub_lost(local->subs[local->count - 1]);
 }

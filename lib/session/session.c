@@ -37,6 +37,21 @@ struct dn_session *dn_session_new(struct dn_conn *conn,
 	return s;
 }
 
+void dn_connecting_free(struct dn_connecting **cp)
+{
+	struct dn_connecting *c = *cp;
+
+	*cp = NULL;
+	if (c == NULL)
+		return;
+	if (c->track != NULL)
+		dn_track_close(c->track);
+	(void)dn_outq_drop(&c->held, false, DN_TRACK_GONE);
+	dn_buf_release(&c->subs);
+	dn_buf_release(&c->rest);
+	free(c);
+}
+
 void dn_session_end(struct dn_session **sp)
 {
 	struct dn_session *s = *sp;
@@ -47,6 +62,7 @@ void dn_session_end(struct dn_session **sp)
 	if (s == NULL)
 		return;
 	dn_timer_cancel(&s->conn->timer);
+	dn_timer_cancel(&s->expiry);
 	while ((sub = dn_map_any(&s->subs, &at)) != NULL)
 		dn_sub_leave(s, sub, 0, false);
 	dn_map_release(&s->subs);
@@ -60,9 +76,12 @@ void dn_session_end(struct dn_session **sp)
 	if (s->usage != NULL)
 		dn_usage_leave(s->usage);
 	dn_usage_unref(&s->usage);
+	dn_connecting_free(&s->connecting);
 	dn_buf_release(&s->user_bytes);
+	dn_buf_release(&s->conn_info);
 	dn_buf_release(&s->info);
 	dn_conf_unref(&s->conf);
+	free(s->id);
 	free(s);
 }
 
@@ -85,12 +104,20 @@ void dn_session_arm_ping(struct dn_session *s, bool first)
 
 static void send_ping(struct dn_session *s)
 {
-	struct dn_frame *frame =
-	    s->native_ping ? dn_frame_ws(DN_WS_PING, (struct dn_str){0})
-			   : dn_frame_ws(DN_WS_TEXT, DN_STR("{}"));
+	struct dn_frame *frame;
 
-	dn_conn_send(s->conn, frame, NULL, true);
-	dn_frame_unref(&frame);
+	if (!s->native_ping)
+		dn_conn_reply(s->conn, DN_STR("{}"));
+	/* A one-way client cannot answer, but its WebSocket can. */
+	if (dn_form_is_ws(s->conn->form) &&
+	    (s->native_ping || dn_session_is_uni(s))) {
+		frame = dn_frame_ws(DN_WS_PING, (struct dn_str){0});
+		dn_conn_send(s->conn, frame, NULL, true);
+		dn_frame_unref(&frame);
+	} else if (dn_session_is_uni(s)) {
+		dn_session_arm_ping(s, false);
+		return;
+	}
 	s->pinged = true;
 	dn_wheel_arm(&s->loop->wheel, &s->conn->timer,
 	    dn_mono_us() + s->conf->pong_timeout_us);
@@ -108,8 +135,6 @@ static void on_timer(struct dn_timer *timer, int64_t now_us)
 		    &s->loop->wheel, timer, now_us + s->conf->pong_timeout_us);
 	else if (s->pinged)
 		dn_conn_close(conn, 3012, "no pong");
-	else if (s->expires_s > 0 && dn_wall_us() / 1000000 > s->expires_s + 25)
-		dn_conn_close(conn, 3005, "connection expired");
 	else
 		send_ping(s);
 }
@@ -127,38 +152,6 @@ void dn_session_pong(struct dn_session *s)
 		return;
 	s->pinged = false;
 	dn_session_arm_ping(s, false);
-}
-
-/* --- replies ------------------------------------------------------------ */
-
-void dn_session_result(
-    struct dn_session *s, uint32_t id, const char *method, struct dn_str result)
-{
-	struct dn_buf *b = &s->loop->scratch;
-
-	b->n = 0;
-	dn_buf_lit(b, "{\"id\":");
-	dn_buf_u64(b, id);
-	dn_buf_lit(b, ",\"");
-	dn_buf_lit(b, method);
-	dn_buf_lit(b, "\":");
-	dn_buf_str(b, result);
-	dn_buf_byte(b, '}');
-	dn_conn_reply(s->conn, dn_buf_view(b));
-}
-
-void dn_session_error(
-    struct dn_session *s, uint32_t id, unsigned code, const char *message)
-{
-	struct dn_buf *b = &s->loop->scratch;
-
-	b->n = 0;
-	dn_buf_lit(b, "{\"id\":");
-	dn_buf_u64(b, id);
-	dn_buf_lit(b, ",\"error\":");
-	dn_call_write_error(b, code, message, code == 100 || code == 111);
-	dn_buf_byte(b, '}');
-	dn_conn_reply(s->conn, dn_buf_view(b));
 }
 
 /* --- commands ----------------------------------------------------------- */
@@ -179,6 +172,7 @@ static const struct {
     {"send", dn_command_send, false},
     {"rpc", dn_command_rpc, false},
     {"refresh", dn_command_refresh, false},
+    {"sub_refresh", dn_command_sub_refresh, true},
 };
 
 static void bad(struct dn_session *s, const char *why)
@@ -219,6 +213,10 @@ static void command(struct dn_session *s, struct dn_json json)
 		bad(s, "bad request: no method that is known");
 		return;
 	}
+	if (s->refused) {
+		bad(s, "bad request: connect was refused");
+		return;
+	}
 	if ((commands[i].fn == dn_command_connect) == s->connected) {
 		bad(s, s->connected ? "bad request: connect comes once"
 				    : "bad request: connect comes first");
@@ -232,6 +230,20 @@ static void command(struct dn_session *s, struct dn_json json)
 	}
 	dn_stat_add(&s->loop->stats.commands, 1);
 	commands[i].fn(s, (uint32_t)id, params);
+}
+
+void dn_session_request(struct dn_session *s, struct dn_str text)
+{
+	struct dn_json params;
+	struct dn_err err;
+
+	if (dn_json_parse(text, &params, &err) != 0 ||
+	    params.type != DN_JSON_OBJECT)
+		bad(s, "bad request: malformed JSON");
+	else if (s->connected || s->connecting != NULL)
+		bad(s, "bad request: connect comes once");
+	else
+		dn_command_connect(s, 0, params);
 }
 
 void dn_session_message(struct dn_session *s, struct dn_str text)
@@ -249,7 +261,7 @@ void dn_session_message(struct dn_session *s, struct dn_str text)
 		text.p += taken;
 		text.n -= taken;
 		command(s, json);
-		if (conn->state != DN_CONN_WS)
+		if (conn->state != DN_CONN_LIVE)
 			return;
 		while (text.n > 0 && (*text.p == ' ' || *text.p == '\r')) {
 			text.p++;
@@ -263,27 +275,14 @@ void dn_session_message(struct dn_session *s, struct dn_str text)
 			text.p++;
 			text.n--;
 		}
+		if (s->connecting != NULL) {
+			dn_buf_str(&s->connecting->rest, text);
+			return;
+		}
 	} while (text.n > 0);
 }
 
-/* --- the loop's list of those to be closed
- * -------------------------------------- */
-
-void dn_session_doom(struct dn_session *s)
-{
-	if (s->doomed)
-		return;
-	s->doomed = true;
-	s->next_doomed = s->loop->doomed;
-	s->loop->doomed = s;
-}
-
-void dn_session_end_doomed(struct dn_loop *loop)
-{
-	/* Closing ends the session, which takes it off the list. */
-	while (loop->doomed != NULL)
-		dn_conn_close_slow(loop->doomed->conn);
-}
+/* --- a new configuration ------------------------------------------------- */
 
 static bool has_key(
     const struct dn_conf_tenant *tenant, const unsigned char *sha256)
@@ -300,6 +299,7 @@ static bool has_key(
  * it tries again. */
 static void leave_gone(struct dn_session *s)
 {
+	struct dn_conn *conn = s->conn;
 	struct dn_sub **gone;
 	struct dn_sub *sub;
 	size_t at = 0, n = 0;
@@ -310,8 +310,8 @@ static void leave_gone(struct dn_session *s)
 	while ((sub = dn_map_next(&s->subs, &at)) != NULL)
 		if (dn_conf_ns(s->tenant, sub->channel) == NULL)
 			gone[n++] = sub;
-	while (n-- > 0)
-		dn_session_lost(gone[n]);
+	while (n-- > 0 && conn->state == DN_CONN_LIVE)
+		dn_sub_lost(gone[n]);
 	free(gone);
 }
 

@@ -17,6 +17,18 @@
 #include "serve/conn.h"
 #include "session/local.h"
 
+/* While the connect command waits for its subscriptions. */
+struct dn_connecting {
+	uint32_t id;   /* of the command; 0 for a one-way client */
+	unsigned open; /* joins without an answer, and 1 for the maker */
+	unsigned code; /* it failed */
+	const char *message;
+	struct dn_buf subs;     /* of the result: "CHANNEL":{..},.. */
+	struct dn_track *track; /* of what they give (takes.h) */
+	struct dn_outq held;    /* pushes that come behind the reply */
+	struct dn_buf rest;     /* commands behind it in its message */
+};
+
 struct dn_session {
 	struct dn_conn *conn;
 	struct dn_loop *loop;
@@ -25,6 +37,7 @@ struct dn_session {
 						server key told it */
 	bool server;                         /* opened with a server key */
 	bool connected;               /* the connect command was answered */
+	bool refused;                 /* with an error */
 	bool native_ping;             /* pings are WebSocket control frames */
 	bool pinged;                  /* a pong is due */
 	bool slow;                    /* to be closed with 3008 */
@@ -33,23 +46,34 @@ struct dn_session {
 	char client[37];
 	struct dn_str user;
 	struct dn_buf user_bytes;
-	struct dn_buf info;     /* ClientInfo as JSON */
-	struct dn_map subs;     /* struct dn_sub by channel */
-	struct dn_usage *usage; /* where it counts; NULL: nowhere yet */
+	struct dn_buf conn_info; /* JSON or empty */
+	struct dn_buf info;      /* ClientInfo as JSON */
+	struct dn_map subs;      /* struct dn_sub by channel */
+	struct dn_usage *usage;  /* where it counts; NULL: nowhere yet */
+	char *id; /* a secret by which emulation names it; NULL: none */
 	int64_t expires_s;      /* the token's end; 0: never */
+	struct dn_timer expiry; /* of the connection or a subscription */
+	struct dn_connecting *connecting; /* NULL: it does not wait */
 	struct dn_session *next_doomed;
 };
 
-/* For an upgraded connection; tenant is the server key's or NULL. With a
- * tenant the caller has entered its usage (dn_usage_enter). */
+/* For a live connection; tenant is the server key's or NULL. With a tenant
+ * the caller has entered its usage (dn_usage_enter). */
 DN_MUST_CHECK struct dn_session *dn_session_new(struct dn_conn *conn,
     const struct dn_conf_tenant *tenant, const unsigned char *key_sha256,
     bool native_ping);
 /* The connection ends: leaves every channel. */
 void dn_session_end(struct dn_session **session);
 
-/* One WebSocket message: commands, separated by newlines. */
+/* One message: commands, separated by newlines. */
 void dn_session_message(struct dn_session *session, struct dn_str text);
+/* A one-way client's whole request: the params of connect. */
+void dn_session_request(struct dn_session *session, struct dn_str text);
+/* Whether commands have to wait. */
+static inline bool dn_session_is_connecting(const struct dn_session *s)
+{
+	return s->connecting != NULL;
+}
 /* It is read from again: a pong that lay unread has its time anew. */
 void dn_session_resumed(struct dn_session *session);
 /* A WebSocket pong. */
@@ -57,11 +81,17 @@ void dn_session_pong(struct dn_session *session);
 /* The conf was reloaded: who lost the right to be here is closed. */
 void dn_session_reloaded(struct dn_session *session);
 
-/* The owner lost this subscription's position (2500). */
-void dn_session_lost(struct dn_sub *sub);
 /* To be closed as slow at the end of the turn. */
 void dn_session_doom(struct dn_session *session);
 void dn_session_end_doomed(struct dn_loop *loop);
+
+/* Queues a frame in the connection's form, behind the connect reply. */
+void dn_session_push(
+    struct dn_session *s, struct dn_frame *frame, struct dn_track *track);
+/* The same for a text {"push":...}. */
+void dn_session_push_text(struct dn_session *s, struct dn_str text);
+/* Bytes of pushes that wait for the client. */
+size_t dn_session_waiting_bytes(const struct dn_session *s);
 
 /* What the command functions share. */
 void dn_session_error(struct dn_session *session, uint32_t id, unsigned code,

@@ -1,109 +1,103 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Who a client is: told by the server key of its upgrade request, by its
- * token, or, where the tenant lets anybody in, by nothing.
+ * The connect command: who the client is, told by the server key of its
+ * upgrade request, by its token, or, where the tenant lets anybody in, by
+ * nothing. Then the subscriptions that the server makes for it; the reply
+ * goes out when the owner of each has answered.
+ *
+ * It fails with an error reply (109, or what a subscription failed with), or
+ * with a close (3500, 3501, 3504, 3507). A one-way client gets no replies:
+ * its errors are closes, too.
  */
+#include <stdlib.h>
+
 #include "base/diag.h"
+#include "serve/server.h"
 #include "session/session_impl.h"
 
-static void set_info(struct dn_session *s, struct dn_str conn_info)
-{
-	struct dn_buf *b = &s->info;
+/* --- who it is ----------------------------------------------------------- */
 
+void dn_session_write_info(
+    struct dn_buf *b, const struct dn_session *s, struct dn_str chan_info)
+{
 	b->n = 0;
 	dn_buf_lit(b, "{\"user\":");
 	dn_buf_json_str(b, s->user);
 	dn_buf_lit(b, ",\"client\":\"");
 	dn_buf_lit(b, s->client);
 	dn_buf_byte(b, '"');
-	if (conn_info.n > 0) {
+	if (s->conn_info.n > 0) {
 		dn_buf_lit(b, ",\"conn_info\":");
-		dn_buf_json_raw(b, conn_info);
+		dn_buf_json_raw(b, dn_buf_view(&s->conn_info));
+	}
+	if (chan_info.n > 0) {
+		dn_buf_lit(b, ",\"chan_info\":");
+		dn_buf_json_raw(b, chan_info);
 	}
 	dn_buf_byte(b, '}');
 }
 
-/* False when the connection was closed or the error was told. */
-static bool by_token(struct dn_session *s, uint32_t id, struct dn_str token)
+/* Replies are not for one-way clients. */
+static void refuse(
+    struct dn_session *s, uint32_t id, unsigned code, const char *message)
 {
-	struct dn_jwt_claims claims;
+	s->refused = true;
+	if (!dn_session_is_uni(s))
+		dn_session_error(s, id, code, message);
+	else if (code == 109 || code == 110)
+		dn_conn_close(s->conn, 3005, "connection expired");
+	else if (code == 111)
+		dn_conn_close(s->conn, 3013, "too many requests");
+	else if (code == 103)
+		dn_conn_close(s->conn, 3507, "permission denied");
+	else
+		dn_conn_close(s->conn, 3004, "internal server error");
+}
+
+static void invalid_token(struct dn_session *s, const char *why)
+{
+	dn_diag(DN_INFO, NULL, "connection token of tenant %s refused: %s",
+	    s->tenant != NULL ? s->tenant->name : "(unknown)", why);
+	dn_conn_close(s->conn, 3500, "invalid token");
+}
+
+/* False when the connection was closed or the error was told. */
+static bool by_token(struct dn_session *s, uint32_t id, struct dn_str token,
+    struct dn_jwt_claims *claims)
+{
 	struct dn_err err;
 	enum dn_jwt_result rc;
 
 	s->tenant = dn_conf_by_token(s->conf, token);
 	if (s->tenant == NULL) {
-		dn_diag(DN_INFO, NULL,
-		    "token refused: its claim `tenant` names none of the "
-		    "tenants that take tokens, and there is more than one");
-		dn_conn_close(s->conn, 3500, "invalid token");
+		invalid_token(s,
+		    "its claim `tenant` names none of the tenants that take "
+		    "tokens, and there is more than one");
 		return false;
 	}
-	rc = dn_jwt_verify(
-	    &s->tenant->token, token, dn_wall_us(), &claims, &err);
+	rc =
+	    dn_jwt_verify(&s->tenant->token, token, dn_wall_us(), claims, &err);
 	if (rc == DN_JWT_EXPIRED) {
-		s->tenant = NULL; /* a next connect starts anew */
-		dn_session_error(s, id, 109, "token expired");
+		refuse(s, id, 109, "token expired");
 		return false;
-	}
-	if (rc == DN_JWT_OK && claims.channel.n > 0) {
-		dn_jwt_claims_release(&claims);
-		rc = DN_JWT_BAD;
-		dn_err_set(&err, rc, "it is a subscription token");
 	}
 	if (rc != DN_JWT_OK) {
-		dn_diag(DN_INFO, NULL, "token of tenant %s refused: %s",
-		    s->tenant->name, err.text);
-		dn_conn_close(s->conn, 3500, "invalid token");
+		invalid_token(s, err.text);
 		return false;
 	}
-	dn_buf_str(&s->user_bytes, claims.sub);
+	if (claims->channel.n > 0) {
+		invalid_token(s, "it is a subscription token");
+		return false;
+	}
+	if (claims->sub.n == 0 && s->tenant->disallow_anonymous_tokens) {
+		dn_conn_close(s->conn, 3507, "permission denied");
+		return false;
+	}
+	dn_buf_str(&s->user_bytes, claims->sub);
 	s->user = dn_buf_view(&s->user_bytes);
-	s->expires_s = dn_jwt_ends_at(&claims);
-	set_info(s, claims.info);
-	dn_jwt_claims_release(&claims);
+	dn_buf_str(&s->conn_info, claims->info);
+	s->expires_s = dn_jwt_ends_at(claims);
 	return true;
-}
-
-/* A new token for the same user: its end is the connection's. */
-void dn_command_refresh(
-    struct dn_session *s, uint32_t id, struct dn_json params)
-{
-	struct dn_str token = dn_session_text(s, params, "token");
-	struct dn_jwt_claims claims;
-	struct dn_err err;
-	enum dn_jwt_result rc;
-	struct dn_buf b = {0};
-	int64_t left;
-
-	if (s->server || s->expires_s == 0 || token.n == 0) {
-		dn_conn_close(s->conn, 3501, "bad request: nothing to refresh");
-		return;
-	}
-	rc = dn_jwt_verify(
-	    &s->tenant->token, token, dn_wall_us(), &claims, &err);
-	if (rc == DN_JWT_EXPIRED) {
-		dn_conn_close(s->conn, 3005, "connection expired");
-		return;
-	}
-	if (rc == DN_JWT_OK &&
-	    (claims.channel.n > 0 || !dn_str_eq(claims.sub, s->user))) {
-		dn_jwt_claims_release(&claims);
-		rc = DN_JWT_BAD;
-	}
-	if (rc != DN_JWT_OK) {
-		dn_conn_close(s->conn, 3500, "invalid token");
-		return;
-	}
-	s->expires_s = dn_jwt_ends_at(&claims);
-	dn_jwt_claims_release(&claims);
-	left = s->expires_s - dn_wall_us() / 1000000;
-	dn_buf_printf(&b, "{\"version\":\"%s\"", DN_VERSION);
-	if (s->expires_s > 0)
-		dn_buf_printf(&b, ",\"expires\":true,\"ttl\":%lld",
-		    (long long)(left > 0 ? left : 1));
-	dn_buf_byte(&b, '}');
-	dn_session_result(s, id, "refresh", dn_buf_view(&b));
-	dn_buf_release(&b);
 }
 
 static bool anonymous(struct dn_session *s)
@@ -121,31 +115,7 @@ static bool anonymous(struct dn_session *s)
 		    "bad request: a token or a server key is needed");
 		return false;
 	}
-	set_info(s, (struct dn_str){0});
 	return true;
-}
-
-static void write_result(struct dn_session *s, struct dn_buf *b)
-{
-	int64_t left = s->expires_s - dn_wall_us() / 1000000;
-
-	dn_buf_printf(
-	    b, "{\"client\":\"%s\",\"version\":\"%s\"", s->client, DN_VERSION);
-	if (s->expires_s > 0)
-		dn_buf_printf(b, ",\"expires\":true,\"ttl\":%lld",
-		    (long long)(left > 0 ? left : 1));
-	if (!s->native_ping) {
-		int64_t ping = s->conf->ping_interval_us / 1000000;
-
-		dn_buf_printf(b, ",\"ping\":%lld,\"pong\":true",
-		    (long long)(ping > 0 ? ping : 1));
-	}
-	if (s->server) {
-		dn_buf_lit(b, ",\"data\":{\"tenant\":");
-		dn_buf_json_str(b, dn_str_of(s->tenant->name));
-		dn_buf_lit(b, s->tenant->dev ? ",\"dev\":true}" : "}");
-	}
-	dn_buf_byte(b, '}');
 }
 
 /* One with a server key has entered at its upgrade. */
@@ -161,22 +131,157 @@ static bool enter(struct dn_session *s)
 	return true;
 }
 
+/* --- the reply ----------------------------------------------------------- */
+
+static void write_result(struct dn_session *s, struct dn_buf *b)
+{
+	int64_t ping = s->conf->ping_interval_us / 1000000;
+	bool uni = dn_session_is_uni(s);
+
+	dn_buf_printf(
+	    b, "{\"client\":\"%s\",\"version\":\"%s\"", s->client, DN_VERSION);
+	if (s->expires_s > 0)
+		dn_buf_printf(b, ",\"expires\":true,\"ttl\":%lld",
+		    (long long)dn_session_ttl_s(s->expires_s));
+	if (!s->native_ping)
+		dn_buf_printf(b, ",\"ping\":%lld%s",
+		    (long long)(ping > 0 ? ping : 1),
+		    uni ? "" : ",\"pong\":true");
+	if (s->id != NULL)
+		dn_buf_printf(b, ",\"session\":\"%s\"", s->id);
+	if (s->id != NULL && !uni)
+		dn_buf_printf(
+		    b, ",\"node\":\"%s\"", dn_server_node(s->loop->server));
+	if (s->conf->connect_include_server_time)
+		dn_buf_printf(
+		    b, ",\"time\":%lld", (long long)(dn_wall_us() / 1000));
+	if (s->server) {
+		dn_buf_lit(b, ",\"data\":{\"tenant\":");
+		dn_buf_json_str(b, dn_str_of(s->tenant->name));
+		dn_buf_lit(b, s->tenant->dev ? ",\"dev\":true}" : "}");
+	}
+	if (s->connecting->subs.n > 0) {
+		dn_buf_lit(b, ",\"subs\":{");
+		dn_buf_str(b, dn_buf_view(&s->connecting->subs));
+		dn_buf_byte(b, '}');
+	}
+	dn_buf_byte(b, '}');
+}
+
+static void send_reply(struct dn_session *s, struct dn_connecting *c)
+{
+	bool uni = dn_session_is_uni(s);
+	struct dn_buf b = {0};
+	struct dn_frame *frame;
+
+	if (uni)
+		dn_buf_lit(&b, "{\"push\":{\"connect\":");
+	else
+		dn_buf_printf(&b, "{\"id\":%u,\"connect\":", c->id);
+	write_result(s, &b);
+	dn_buf_lit(&b, uni ? "}}" : "}");
+	frame = (uni ? dn_form_push : dn_form_message)(
+	    s->conn->form, dn_buf_view(&b));
+	if (c->track != NULL)
+		dn_track_add(c->track);
+	dn_conn_send(s->conn, frame, c->track, true);
+	if (c->track != NULL)
+		dn_track_close(c->track);
+	c->track = NULL;
+	dn_frame_unref(&frame);
+	dn_buf_release(&b);
+}
+
+static void send_held(struct dn_session *s, struct dn_connecting *c)
+{
+	struct dn_outq_entry e;
+
+	while (dn_outq_take(&c->held, &e)) {
+		dn_conn_send(s->conn, e.frame, e.track, e.reply);
+		dn_frame_unref(&e.frame);
+	}
+}
+
+static void leave_all(struct dn_session *s)
+{
+	struct dn_sub *sub;
+	size_t at = 0;
+
+	while ((sub = dn_map_any(&s->subs, &at)) != NULL)
+		dn_sub_leave(s, sub, 0, false);
+}
+
+static void succeed(struct dn_session *s, struct dn_connecting *c)
+{
+	s->connected = true;
+	send_reply(s, c);
+	send_held(s, c);
+	dn_connecting_free(&s->connecting);
+	dn_session_arm_ping(s, true);
+	dn_session_arm_expiry(s);
+}
+
+static void fail(struct dn_session *s, struct dn_connecting *c)
+{
+	uint32_t id = c->id;
+	unsigned code = c->code;
+	const char *message = c->message;
+
+	leave_all(s);
+	dn_connecting_free(&s->connecting);
+	refuse(s, id, code, message);
+}
+
+/* Every part is there. */
+static void end_connect(struct dn_session *s)
+{
+	struct dn_connecting *c = s->connecting;
+	struct dn_conn *conn = s->conn;
+	struct dn_buf rest = c->rest;
+
+	c->rest = (struct dn_buf){0};
+	if (c->code == 0)
+		succeed(s, c);
+	else
+		fail(s, c);
+	if (rest.n > 0 && conn->state == DN_CONN_LIVE)
+		dn_session_message(s, dn_buf_view(&rest));
+	dn_buf_release(&rest);
+}
+
+void dn_session_connect_fails(
+    struct dn_session *s, unsigned code, const char *message)
+{
+	s->connecting->code = code;
+	s->connecting->message = message;
+}
+
+void dn_session_connect_goes_on(struct dn_session *s)
+{
+	if (--s->connecting->open == 0)
+		end_connect(s);
+}
+
 void dn_command_connect(
     struct dn_session *s, uint32_t id, struct dn_json params)
 {
-	struct dn_buf b = {0};
 	struct dn_str token = dn_session_text(s, params, "token");
+	struct dn_jwt_claims claims = {0};
+	struct dn_conn *conn = s->conn;
 
 	dn_uuid(s->client);
-	if (s->server)
-		set_info(s, (struct dn_str){0});
-	else if (token.n > 0 ? !by_token(s, id, token) : !anonymous(s))
-		return;
+	if (!s->server &&
+	    (token.n > 0 ? !by_token(s, id, token, &claims) : !anonymous(s)))
+		goto out;
 	if (!enter(s))
-		return;
-	s->connected = true;
-	write_result(s, &b);
-	dn_session_result(s, id, "connect", dn_buf_view(&b));
-	dn_buf_release(&b);
-	dn_session_arm_ping(s, true);
+		goto out;
+	dn_session_write_info(&s->info, s, (struct dn_str){0});
+	s->connecting = dn_xcalloc(1, sizeof(*s->connecting));
+	s->connecting->id = id;
+	s->connecting->open = 1;
+	dn_session_join_all(s, &claims, params);
+	if (conn->state == DN_CONN_LIVE)
+		dn_session_connect_goes_on(s);
+out:
+	dn_jwt_claims_release(&claims);
 }

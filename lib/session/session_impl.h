@@ -3,9 +3,14 @@
  * session_impl: what the files of the session share. Nobody else includes it.
  *
  *   session.c          messages, pings, life
- *   session_connect.c  the connect command: who it is
- *   session_sub.c      subscribe and unsubscribe
+ *   session_connect.c  the connect command: who it is, and its reply
+ *   session_refresh.c  new tokens, and what happens at their end
+ *   session_server.c   subscriptions that the server makes
+ *   session_sub.c      subscribe, unsubscribe and sub_refresh
  *   session_call.c     commands that are calls: publish, history, rpc, ...
+ *   session_out.c      replies and pushes
+ *   sub.c              one subscription
+ *   sub_result.c       what a client is told about it
  */
 #ifndef DN_SESSION_IMPL_H
 #define DN_SESSION_IMPL_H
@@ -19,6 +24,7 @@ dn_command_fn dn_command_connect;
 dn_command_fn dn_command_refresh;
 dn_command_fn dn_command_subscribe;
 dn_command_fn dn_command_unsubscribe;
+dn_command_fn dn_command_sub_refresh;
 dn_command_fn dn_command_publish;
 dn_command_fn dn_command_presence;
 dn_command_fn dn_command_presence_stats;
@@ -29,13 +35,48 @@ dn_command_fn dn_command_rpc;
 
 /* The first ping comes at a random time of the second half of the interval. */
 void dn_session_arm_ping(struct dn_session *s, bool first);
-/* Takes it out of the session and has the owner confirm its end; with
- * `reply`, an unsubscribe command waits for that. */
-void dn_sub_leave(
-    struct dn_session *s, struct dn_sub *sub, uint32_t id, bool reply);
 /* A string member, decoded into the loop's text buffer; unset when absent. */
 struct dn_str dn_session_text(
     struct dn_session *s, struct dn_json params, const char *name);
 struct dn_who dn_session_who(const struct dn_session *s);
+static inline bool dn_session_is_uni(const struct dn_session *s)
+{
+	return (s->conn->form & DN_FORM_UNI) != 0;
+}
+
+/* session_connect.c: ClientInfo; chan_info is JSON or unset. */
+void dn_session_write_info(
+    struct dn_buf *b, const struct dn_session *s, struct dn_str chan_info);
+/* A part of the connect command is there; the last one ends it. */
+void dn_session_connect_goes_on(struct dn_session *s);
+/* It is to be answered with that error. */
+void dn_session_connect_fails(
+    struct dn_session *s, unsigned code, const char *message);
+void dn_connecting_free(struct dn_connecting **connecting);
+
+/* session_refresh.c: sets the timer to the next end of the connection's or a
+ * subscription's token. */
+void dn_session_arm_expiry(struct dn_session *s);
+/* Seconds until then, at least 1: a client takes 0 for never. */
+int64_t dn_session_ttl_s(int64_t expires_s);
+
+/* session_server.c: the channels of the token (claims may be empty), the
+ * user's own one, and what a one-way client asks for. */
+void dn_session_join_all(struct dn_session *s,
+    const struct dn_jwt_claims *claims, struct dn_json params);
+/* Whether the token lists other channels than those it is subscribed to. */
+bool dn_session_channels_differ(
+    const struct dn_session *s, const struct dn_jwt_claims *claims);
+
+/* session_out.c: the publications of a list, each as a push. */
+void dn_session_push_missed(struct dn_session *s, const struct dn_sub *sub,
+    struct dn_str list, struct dn_track *track);
+
+/* session_sub.c: whether it may; if not, why is logged and in err. */
+bool dn_session_may_subscribe(const struct dn_session *s,
+    const struct dn_conf_ns *ns, struct dn_str channel, bool has_token,
+    struct dn_err *err);
+/* Reads an `override` object. */
+struct dn_sub_override dn_session_override(struct dn_str raw);
 
 #endif

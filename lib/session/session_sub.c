@@ -1,289 +1,228 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Subscriptions. The owner of the channel answers a subscribe with the
- * position and what was missed; the subscription becomes active in the very
- * step in which the reply is queued, so no push comes before it and none is
- * missed. A subscription that is to end while the owner has not answered yet
- * ends as soon as it has.
+ * The commands about subscriptions: whether a client may have one, with or
+ * without a token, and until when.
+ *
+ * A refusal says why in the server's log and, in --dev, in the message: the
+ * client of a product is not told how the product is configured.
  */
-#include <stdio.h>
 #include <stdlib.h>
 
-#include "api/api.h"
-#include "record/channel.h"
 #include "base/diag.h"
-#include "wire/push.h"
-#include "serve/server.h"
+#include "conf/permit.h"
+#include "record/channel.h"
+#include "record/tagfilter.h"
 #include "session/session_impl.h"
-#include "session/takes.h"
 
-enum { RECOVERY_BYTES_MAX = 512 * 1024 };
+/* --- whether it may ------------------------------------------------------ */
 
-/* --- the end ------------------------------------------------------------ */
-
-/* The session that waits for a reply, which may be gone by now. */
-static struct dn_session *waiting(struct dn_loop *loop, struct dn_sub *sub)
+bool dn_session_may_subscribe(const struct dn_session *s,
+    const struct dn_conf_ns *ns, struct dn_str channel, bool has_token,
+    struct dn_err *err)
 {
-	struct dn_conn *conn =
-	    sub->leave_asked ? dn_conn_find(loop, sub->conn) : NULL;
+	struct dn_permit_who who = {
+	    .user = s->user, .server = s->server, .token = has_token};
 
-	return conn != NULL ? conn->session : NULL;
+	if (dn_permit(&who, DN_PERMIT_SUBSCRIBE, ns, channel, err) == 0)
+		return true;
+	dn_diag(DN_INFO, NULL,
+	    "tenant %s: user \"%.*s\" may not subscribe to \"%.*s\": %s",
+	    s->tenant->name, DN_FMT(s->user), DN_FMT(channel), err->text);
+	return false;
 }
 
-static void on_left(struct dn_loop *loop, struct dn_ask *ask)
+/* An error with its reason where clients may know it. */
+static void refuse(struct dn_session *s, uint32_t id, unsigned code,
+    const char *message, const char *why)
 {
-	struct dn_sub *sub = ask->ctx;
-	struct dn_session *s = waiting(loop, sub);
+	struct dn_buf text = {0};
 
-	if (s != NULL)
-		dn_session_result(
-		    s, sub->leave_id, "unsubscribe", DN_STR("{}"));
-	dn_ask_free(&ask);
-	free(sub);
+	dn_buf_lit(&text, message);
+	if (s->tenant->dev || code == 107)
+		dn_buf_printf(&text, ": %s", why);
+	dn_buf_byte(&text, '\0');
+	dn_session_error(s, id, code, text.p);
+	dn_buf_release(&text);
 }
 
-static void ask_leave(struct dn_loop *loop, struct dn_sub *sub)
-{
-	struct dn_str client = dn_str_of(sub->client);
-	struct dn_ask *ask = dn_ask_new(DN_ASK_UNSUBSCRIBE, loop->ix, sub->conf,
-	    sub->tenant, sub->ns, sub->channel, client.n);
+/* --- its token ----------------------------------------------------------- */
 
-	ask->subscribe.who.client = dn_ask_copy(ask, client);
-	ask->ctx = sub;
-	ask->done = on_left;
-	dn_conf_unref(&sub->conf);
-	dn_loop_ask(loop, ask);
+static void read_override(struct dn_json object, const char *name, int8_t *out)
+{
+	struct dn_json member = dn_json_member(object, name);
+	bool value;
+
+	if (member.type == DN_JSON_OBJECT &&
+	    dn_json_bool(dn_json_member(member, "value"), &value))
+		*out = value;
 }
 
-void dn_sub_leave(
-    struct dn_session *s, struct dn_sub *sub, uint32_t id, bool reply)
+struct dn_sub_override dn_session_override(struct dn_str raw)
 {
-	struct dn_loop *loop = s->loop;
+	struct dn_sub_override o = DN_SUB_NO_OVERRIDE;
+	struct dn_json object = {DN_JSON_OBJECT, raw};
 
-	dn_map_remove(&s->subs, sub->channel);
-	dn_local_remove(loop, sub);
-	sub->session = NULL;
-	sub->leave_asked = reply;
-	sub->leave_id = id;
-	if (sub->joining)
-		sub->leaving = true;
-	else
-		ask_leave(loop, sub);
+	if (raw.n == 0 || dn_json_type_of(raw.p[0]) != DN_JSON_OBJECT)
+		return o;
+	read_override(object, "presence", &o.presence);
+	read_override(object, "join_leave", &o.join_leave);
+	read_override(
+	    object, "force_push_join_leave", &o.force_push_join_leave);
+	read_override(object, "force_positioning", &o.force_positioning);
+	read_override(object, "force_recovery", &o.force_recovery);
+	return o;
 }
 
-void dn_session_lost(struct dn_sub *sub)
+/* False with the error told or the connection closed. */
+static bool verify(struct dn_session *s, uint32_t id, struct dn_str channel,
+    struct dn_str token, struct dn_jwt_claims *claims)
 {
-	struct dn_session *s = sub->session;
-	struct dn_frame *frame =
-	    dn_push_unsubscribe(sub->channel, 2500, "insufficient state");
+	struct dn_err err;
+	enum dn_jwt_result rc =
+	    dn_jwt_verify(&s->tenant->token, token, dn_wall_us(), claims, &err);
 
-	dn_conn_send(s->conn, frame, NULL, false);
-	dn_frame_unref(&frame);
-	dn_sub_leave(s, sub, 0, false);
-}
-
-/* --- the beginning
- * ------------------------------------------------------------ */
-
-static void write_reply(struct dn_buf *b, const struct dn_ask *ask)
-{
-	const struct dn_ask_subscribe *a = &ask->subscribe;
-	bool stream = a->positioned || a->recoverable;
-
-	b->n = 0;
-	dn_buf_printf(
-	    b, "{\"id\":%u,\"subscribe\":{", ((struct dn_sub *)ask->ctx)->id);
-	if (a->recoverable)
-		dn_buf_lit(b, "\"recoverable\":true,");
-	if (a->positioned)
-		dn_buf_lit(b, "\"positioned\":true,");
-	if (a->recover)
-		dn_buf_lit(b, "\"was_recovering\":true,");
-	if (a->recovered)
-		dn_buf_lit(b, "\"recovered\":true,");
-	if (ask->body.n > 0) {
-		dn_buf_lit(b, "\"publications\":[");
-		dn_buf_str(b, dn_buf_view(&ask->body));
-		dn_buf_lit(b, "],");
+	if (rc == DN_JWT_EXPIRED) {
+		dn_session_error(s, id, 109, "token expired");
+		return false;
 	}
-	if (stream)
-		dn_buf_printf(b, "\"epoch\":\"%s\",", a->gather.epoch);
-	if (stream && a->offset_now > 0)
-		dn_buf_printf(
-		    b, "\"offset\":%llu,", (unsigned long long)a->offset_now);
-	if (b->p[b->n - 1] == ',')
-		b->n--;
-	dn_buf_lit(b, "}}");
-}
-
-static void activate(
-    struct dn_loop *loop, struct dn_sub *sub, struct dn_ask *ask)
-{
-	char key[DN_CHANNEL_MAX * 2 + 1];
-	struct dn_session *s = sub->session;
-	struct dn_gather *g = &ask->subscribe.gather;
-	struct dn_track *track = dn_takes_track(loop, ask, g);
-
-	write_reply(&loop->scratch, ask);
-	dn_conn_reply_tracked(s->conn, dn_buf_view(&loop->scratch), track);
-	sub->positioned = ask->subscribe.positioned;
-	sub->offset = ask->subscribe.top;
-	dn_local_add(loop,
-	    dn_hub_key(key, dn_str_of(sub->tenant->name), sub->channel), sub);
-	if (sub->ns->queue_age_us < s->conn->queue_age_us)
-		s->conn->queue_age_us = sub->ns->queue_age_us;
-}
-
-/* It was to end before it began: still both commands get their replies. */
-static void joined_too_late(
-    struct dn_loop *loop, struct dn_sub *sub, struct dn_ask *ask)
-{
-	struct dn_session *s = waiting(loop, sub);
-
-	if (s != NULL && ask->code == 0) {
-		write_reply(&loop->scratch, ask);
-		dn_conn_reply(s->conn, dn_buf_view(&loop->scratch));
-	} else if (s != NULL) {
-		dn_session_error(s, sub->id, ask->code, ask->message);
-		dn_session_result(
-		    s, sub->leave_id, "unsubscribe", DN_STR("{}"));
+	if (rc != DN_JWT_OK) {
+		dn_diag(DN_INFO, NULL,
+		    "subscription token of tenant %s refused: %s",
+		    s->tenant->name, err.text);
+		refuse(s, id, 103, "permission denied", err.text);
+		return false;
 	}
-	if (ask->code == 0)
-		ask_leave(loop, sub);
+	if (dn_str_eq(claims->channel, channel) &&
+	    dn_str_eq(claims->sub, s->user) &&
+	    (claims->client.n == 0 || dn_str_is(claims->client, s->client)))
+		return true;
+	dn_diag(DN_INFO, NULL,
+	    "subscription token of tenant %s refused: it is for another "
+	    "channel or user",
+	    s->tenant->name);
+	dn_conn_close(s->conn, 3500, "invalid token");
+	return false;
 }
 
-static void sub_free(struct dn_sub *sub)
-{
-	dn_conf_unref(&sub->conf);
-	free(sub);
-}
-
-static void on_joined(struct dn_loop *loop, struct dn_ask *ask)
-{
-	struct dn_sub *sub = ask->ctx;
-	struct dn_session *s = sub->session;
-
-	sub->joining = false;
-	if (sub->leaving) {
-		bool failed = ask->code != 0;
-
-		joined_too_late(loop, sub, ask);
-		if (failed)
-			sub_free(sub);
-	} else if (ask->code != 0) {
-		dn_session_error(s, sub->id, ask->code, ask->message);
-		dn_map_remove(&s->subs, sub->channel);
-		sub_free(sub);
-	} else {
-		activate(loop, sub, ask);
-	}
-	dn_ask_free(&ask);
-}
-
-static struct dn_sub *new_sub(struct dn_session *s, uint32_t id,
-    const struct dn_conf_ns *ns, struct dn_str channel)
-{
-	struct dn_sub *sub = dn_xcalloc(1, sizeof(*sub) + channel.n);
-
-	memcpy(sub->bytes, channel.p, channel.n);
-	sub->channel = (struct dn_str){sub->bytes, channel.n};
-	memcpy(sub->client, s->client, sizeof(sub->client));
-	sub->session = s;
-	sub->conn = s->conn->id;
-	sub->conf = dn_conf_ref(s->conf);
-	sub->tenant = s->tenant;
-	sub->ns = ns;
-	sub->id = id;
-	sub->joining = true;
-	sub->queue_bytes_max = ns->queue_bytes;
-	dn_map_put(&s->subs, sub->channel, sub);
-	return sub;
-}
+/* --- subscribe ----------------------------------------------------------- */
 
 static void flag(struct dn_json params, const char *name, bool *out)
 {
 	(void)dn_json_bool(dn_json_member(params, name), out);
 }
 
-static void ask_join(
-    struct dn_session *s, struct dn_sub *sub, struct dn_json params)
+/* False with the error told. */
+static bool read_filter(struct dn_session *s, uint32_t id,
+    const struct dn_conf_ns *ns, struct dn_json params,
+    struct dn_tagfilter **filter)
 {
-	struct dn_who who = dn_session_who(s);
-	struct dn_str epoch = dn_session_text(s, params, "epoch");
-	struct dn_ask *ask = dn_ask_new(DN_ASK_SUBSCRIBE, s->loop->ix, s->conf,
-	    s->tenant, sub->ns, sub->channel,
-	    who.client.n + who.user.n + who.info.n + epoch.n);
-	struct dn_ask_subscribe *a = &ask->subscribe;
-	uint64_t flags = 0;
+	struct dn_json tf = dn_json_member(params, "tf");
+	struct dn_err err;
 
-	a->who.client = dn_ask_copy(ask, who.client);
-	a->who.user = dn_ask_copy(ask, who.user);
-	a->who.info = dn_ask_copy(ask, who.info);
-	a->epoch = dn_ask_copy(ask, epoch);
-	a->server = s->server;
-	flag(params, "recover", &a->recover);
-	flag(params, "recoverable", &a->ask_recoverable);
-	flag(params, "positioned", &a->ask_positioned);
-	flag(params, "join_leave", &sub->join_leave);
-	sub->join_leave = sub->ns->join_leave &&
-			  (sub->join_leave || sub->ns->force_push_join_leave);
-	(void)dn_json_u64(dn_json_member(params, "offset"), &a->offset);
-	(void)dn_json_u64(dn_json_member(params, "flag"), &flags);
-	a->reject_unrecovered = (flags & 2) != 0;
-	a->gather.limit = s->server ? UINT64_MAX / 2
-				    : s->conf->recovery_max_publication_limit;
-	a->gather.bytes_max = RECOVERY_BYTES_MAX;
-	ask->ctx = sub;
-	ask->done = on_joined;
-	dn_loop_ask(s->loop, ask);
+	if (tf.type == DN_JSON_NONE || tf.type == DN_JSON_NULL)
+		return true;
+	if (!ns->allow_tags_filter) {
+		refuse(s, id, 107, "bad request",
+		    "the namespace needs allow_tags_filter");
+		return false;
+	}
+	if (dn_tagfilter_parse(filter, tf, &err) == 0)
+		return true;
+	refuse(s, id, 107, "bad request", err.text);
+	return false;
 }
 
-/* Denied: with the reason in the log and, in --dev, in the message. */
-static void denied(struct dn_session *s, uint32_t id, const char *why)
+/* False with the connection closed. */
+static bool read_delta(struct dn_session *s, struct dn_json params, bool *delta)
 {
-	char text[128];
+	struct dn_str kind = dn_session_text(s, params, "delta");
 
-	dn_diag(DN_INFO, NULL, "subscribe refused: %s", why);
-	snprintf(text, sizeof(text), "permission denied: %s", why);
-	dn_session_error(
-	    s, id, 103, s->tenant->dev ? text : "permission denied");
+	*delta = dn_str_is(kind, "fossil");
+	if (kind.n == 0 || *delta)
+		return true;
+	dn_conn_close(s->conn, 3501, "bad request: unknown delta type");
+	return false;
+}
+
+static void join(struct dn_session *s, uint32_t id, const struct dn_conf_ns *ns,
+    struct dn_str channel, struct dn_json params,
+    const struct dn_jwt_claims *claims)
+{
+	struct dn_sub_opts o = {
+	    .told = DN_SUB_REPLY,
+	    .id = id,
+	    .chan_info = claims->info,
+	    .data = claims->data,
+	    .expires_s = dn_jwt_ends_at(claims),
+	    .override = dn_session_override(claims->override),
+	};
+	uint64_t flags = 0;
+
+	if (!read_delta(s, params, &o.ask_delta) ||
+	    !read_filter(s, id, ns, params, &o.filter))
+		return;
+	flag(params, "recover", &o.recover);
+	flag(params, "recoverable", &o.ask_recoverable);
+	flag(params, "positioned", &o.ask_positioned);
+	flag(params, "join_leave", &o.ask_join_leave);
+	(void)dn_json_u64(dn_json_member(params, "offset"), &o.offset);
+	(void)dn_json_u64(dn_json_member(params, "flag"), &flags);
+	o.reject_unrecovered = (flags & 2) != 0;
+	o.epoch = dn_session_text(s, params, "epoch");
+	dn_sub_join(s, ns, channel, &o);
+}
+
+/* The namespace of a channel that is to be subscribed to; NULL with the error
+ * told. */
+static const struct dn_conf_ns *check(
+    struct dn_session *s, uint32_t id, struct dn_str channel)
+{
+	uint32_t max = s->tenant->limits.client_channel_limit;
+	const struct dn_conf_ns *ns;
+	struct dn_err err;
+
+	if (dn_channel_check(channel, &err) != 0) {
+		refuse(s, id, 107, "bad request", err.text);
+		return NULL;
+	}
+	ns = dn_conf_ns(s->tenant, channel);
+	if (ns == NULL)
+		dn_session_error(s, id, 102, "unknown channel");
+	else if (dn_map_get(&s->subs, channel) != NULL)
+		dn_session_error(s, id, 105, "already subscribed");
+	else if (!s->server && max > 0 && s->subs.count >= max)
+		dn_session_error(s, id, 106, "limit exceeded");
+	else if (!s->server && !dn_conf_ns_takes(ns, channel))
+		refuse(s, id, 107, "bad request",
+		    "the name does not match channel_regex");
+	else
+		return ns;
+	return NULL;
 }
 
 void dn_command_subscribe(
     struct dn_session *s, uint32_t id, struct dn_json params)
 {
-	struct dn_str channel = dn_session_text(s, params, "channel");
-	const struct dn_conf_ns *ns;
+	char name[DN_CHANNEL_MAX];
+	struct dn_str channel = dn_session_text(s, params, "channel"), token;
+	const struct dn_conf_ns *ns = check(s, id, channel);
+	struct dn_jwt_claims claims = {.exp = -1, .expire_at = -1};
 	struct dn_err err;
-	char text[DN_ERR_TEXT_MAX + 16];
 
-	if (dn_channel_check(channel, &err) != 0) {
-		snprintf(text, sizeof(text), "bad request: %s", err.text);
-		dn_session_error(s, id, 107, text);
+	if (ns == NULL)
 		return;
-	}
-	ns = dn_conf_ns(s->tenant, channel);
-	if (ns == NULL) {
-		dn_session_error(s, id, 102, "unknown channel");
-		return;
-	}
-	if (dn_map_get(&s->subs, channel) != NULL) {
-		dn_session_error(s, id, 105, "already subscribed");
-		return;
-	}
-	if (!s->server && s->tenant->limits.client_channel_limit > 0 &&
-	    s->subs.count >= s->tenant->limits.client_channel_limit) {
-		dn_session_error(s, id, 106, "limit exceeded");
-		return;
-	}
-	if (!s->server &&
-	    !(s->user.n > 0 ? ns->subscribe.client : ns->subscribe.anonymous)) {
-		denied(s, id,
-		    "the namespace does not allow clients to "
-		    "subscribe");
-		return;
-	}
-	ask_join(s, new_sub(s, id, ns, channel), params);
+	/* The next text takes its place. */
+	memcpy(name, channel.p, channel.n);
+	channel.p = name;
+	token = dn_session_text(s, params, "token");
+	if (token.n > 0 && !verify(s, id, channel, token, &claims))
+		goto out;
+	if (dn_session_may_subscribe(s, ns, channel, token.n > 0, &err))
+		join(s, id, ns, channel, params, &claims);
+	else
+		refuse(s, id, 103, "permission denied", err.text);
+out:
+	dn_jwt_claims_release(&claims);
 }
 
 void dn_command_unsubscribe(
@@ -296,4 +235,59 @@ void dn_command_unsubscribe(
 		dn_session_result(s, id, "unsubscribe", DN_STR("{}"));
 	else
 		dn_sub_leave(s, sub, id, true);
+}
+
+/* --- a new token --------------------------------------------------------- */
+
+/* False when the connection was closed. */
+static bool verify_again(struct dn_session *s, const struct dn_sub *sub,
+    struct dn_str token, struct dn_jwt_claims *claims)
+{
+	struct dn_err err;
+	enum dn_jwt_result rc =
+	    dn_jwt_verify(&s->tenant->token, token, dn_wall_us(), claims, &err);
+
+	if (rc == DN_JWT_EXPIRED)
+		dn_conn_close(s->conn, 3006, "subscription expired");
+	else if (rc != DN_JWT_OK || !dn_str_eq(claims->channel, sub->channel) ||
+		 !dn_str_eq(claims->sub, s->user))
+		dn_conn_close(s->conn, 3500, "invalid token");
+	else
+		return true;
+	return false;
+}
+
+void dn_command_sub_refresh(
+    struct dn_session *s, uint32_t id, struct dn_json params)
+{
+	struct dn_str channel = dn_session_text(s, params, "channel"), token;
+	struct dn_sub *sub = dn_map_get(&s->subs, channel);
+	struct dn_jwt_claims claims = {0};
+	struct dn_buf b = {0};
+
+	if (sub == NULL) {
+		refuse(s, id, 103, "permission denied",
+		    "not subscribed to the channel");
+		return;
+	}
+	token = dn_session_text(s, params, "token");
+	if (token.n == 0) {
+		dn_conn_close(s->conn, 3501, "bad request: a token is needed");
+		return;
+	}
+	if (!verify_again(s, sub, token, &claims))
+		goto out;
+	sub->expires_s = dn_jwt_ends_at(&claims);
+	if (claims.info.n > 0)
+		dn_session_write_info(&sub->info, s, claims.info);
+	dn_session_arm_expiry(s);
+	if (sub->expires_s > 0)
+		dn_buf_printf(&b, "{\"expires\":true,\"ttl\":%lld}",
+		    (long long)dn_session_ttl_s(sub->expires_s));
+	else
+		dn_buf_lit(&b, "{}");
+	dn_session_result(s, id, "sub_refresh", dn_buf_view(&b));
+out:
+	dn_jwt_claims_release(&claims);
+	dn_buf_release(&b);
 }

@@ -10,6 +10,7 @@
 
 struct takes {
 	struct dn_mail mail;
+	struct takes *next; /* another channel's, of the same reply */
 	struct dn_loop *loop;
 	unsigned owner;
 	struct dn_str key, epoch;
@@ -29,28 +30,31 @@ static void run_takes(struct dn_loop *loop, struct dn_mail *mail)
 
 static void on_takes(void *arg, const struct dn_tally *tally, bool final)
 {
-	struct takes *t = arg;
+	struct takes *t, *next;
 
 	if (!final)
 		return;
-	if (tally->written == 0) {
-		free(t->offsets);
-		free(t);
-		return;
+	for (t = arg; t != NULL; t = next) {
+		next = t->next;
+		if (tally->written == 0) {
+			free(t->offsets);
+			free(t);
+			continue;
+		}
+		t->mail.run = run_takes;
+		dn_loop_send(t->loop, t->owner, &t->mail);
 	}
-	t->mail.run = run_takes;
-	dn_loop_send(t->loop, t->owner, &t->mail);
 }
 
-struct dn_track *dn_takes_track(
-    struct dn_loop *loop, const struct dn_ask *ask, struct dn_gather *g)
+struct dn_track *dn_takes_track(struct dn_loop *loop, const struct dn_ask *ask,
+    struct dn_gather *g, struct dn_track *more)
 {
 	struct dn_str tenant = dn_str_of(ask->tenant->name);
 	struct dn_str epoch = dn_str_of(g->epoch);
 	struct takes *t;
 
 	if (g->taken_n == 0)
-		return NULL;
+		return more;
 	t = dn_xcalloc(1, sizeof(*t) + tenant.n + 1 + ask->channel.n + epoch.n);
 	t->loop = loop;
 	t->owner =
@@ -61,5 +65,9 @@ struct dn_track *dn_takes_track(
 	t->offsets = g->taken;
 	t->n = g->taken_n;
 	g->taken = NULL;
-	return dn_track_new(on_takes, t);
+	if (more == NULL)
+		return dn_track_new(on_takes, t);
+	t->next = more->arg;
+	more->arg = t;
+	return more;
 }

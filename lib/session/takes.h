@@ -12,8 +12,9 @@
 #include "serve/loop.h"
 
 /* The track that the reply's frame carries; NULL where nothing in it was
- * open. Takes the list of offsets out of the gather. */
-DN_MUST_CHECK struct dn_track *dn_takes_track(
-    struct dn_loop *loop, const struct dn_ask *ask, struct dn_gather *gather);
+ * open. Takes the list of offsets out of the gather. Where the reply has such
+ * a track already, for another channel, it is given as `more` and goes on. */
+DN_MUST_CHECK struct dn_track *dn_takes_track(struct dn_loop *loop,
+    const struct dn_ask *ask, struct dn_gather *gather, struct dn_track *more);
 
 #endif

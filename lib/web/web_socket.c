@@ -127,7 +127,8 @@ void dn_web_socket(struct dn_conn *conn)
 	send_switching(conn, protocols, accept);
 	if (conn->state != DN_CONN_HTTP)
 		return;
-	dn_conn_upgraded(
-	    conn, dn_session_new(conn, tenant, tenant != NULL ? digest : NULL,
-		      native_ping));
+	dn_conn_live(conn,
+	    dn_session_new(
+		conn, tenant, tenant != NULL ? digest : NULL, native_ping),
+	    DN_FORM_WS);
 }

@@ -90,42 +90,28 @@ struct dn_str dn_push_pub(const struct dn_frame *frame)
 	    payload.p + frame->mark, payload.n - frame->mark - 2};
 }
 
-static struct dn_frame *push(struct dn_str channel, struct dn_buf *what)
-{
-	struct dn_buf b = {0};
-	struct dn_frame *frame;
-
-	dn_buf_lit(&b, "{\"push\":{\"channel\":");
-	dn_buf_json_str(&b, channel);
-	dn_buf_byte(&b, ',');
-	dn_buf_str(&b, dn_buf_view(what));
-	dn_buf_lit(&b, "}}");
-	frame = dn_frame_ws(DN_WS_TEXT, dn_buf_view(&b));
-	dn_buf_release(&b);
-	dn_buf_release(what);
-	return frame;
-}
-
 struct dn_frame *dn_push_presence(
     struct dn_str channel, bool join, struct dn_str info)
 {
+	struct dn_frame *frame;
 	struct dn_buf b = {0};
 
-	dn_buf_lit(&b, join ? "\"join\":{\"info\":" : "\"leave\":{\"info\":");
+	dn_buf_lit(&b, "{\"push\":{\"channel\":");
+	dn_buf_json_str(&b, channel);
+	dn_buf_lit(&b, join ? ",\"join\":{\"info\":" : ",\"leave\":{\"info\":");
 	dn_buf_json_raw(&b, info);
-	dn_buf_byte(&b, '}');
-	return push(channel, &b);
+	dn_buf_lit(&b, "}}}");
+	frame = dn_frame_ws(DN_WS_TEXT, dn_buf_view(&b));
+	dn_buf_release(&b);
+	return frame;
 }
 
-struct dn_frame *dn_push_unsubscribe(
-    struct dn_str channel, unsigned code, const char *reason)
+void dn_push_unsubscribe(
+    struct dn_buf *b, struct dn_str channel, unsigned code, const char *reason)
 {
-	struct dn_buf b = {0};
-
-	dn_buf_lit(&b, "\"unsubscribe\":{\"code\":");
-	dn_buf_u64(&b, code);
-	dn_buf_lit(&b, ",\"reason\":");
-	dn_buf_json_str(&b, dn_str_of(reason));
-	dn_buf_byte(&b, '}');
-	return push(channel, &b);
+	dn_buf_lit(b, "{\"push\":{\"channel\":");
+	dn_buf_json_str(b, channel);
+	dn_buf_printf(b, ",\"unsubscribe\":{\"code\":%u,\"reason\":", code);
+	dn_buf_json_str(b, dn_str_of(reason));
+	dn_buf_lit(b, "}}}");
 }

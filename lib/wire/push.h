@@ -29,7 +29,7 @@ struct dn_str dn_push_pub(const struct dn_frame *frame);
 DN_MUST_CHECK struct dn_frame *dn_push_presence(
     struct dn_str channel, bool join, struct dn_str info);
 /* {"push":{"channel":C,"unsubscribe":{"code":..,"reason":..}}} */
-DN_MUST_CHECK struct dn_frame *dn_push_unsubscribe(
-    struct dn_str channel, unsigned code, const char *reason);
+void dn_push_unsubscribe(
+    struct dn_buf *b, struct dn_str channel, unsigned code, const char *reason);
 
 #endif

@@ -62,6 +62,15 @@ static void answered(void *arg, struct dn_ask *ask)
 	dn_ask_free(&ask);
 }
 
+static int occupied;
+
+static void occupancy(void *arg, const struct dn_ask *ask, bool is_occupied)
+{
+	(void)arg;
+	(void)ask;
+	occupied += is_occupied ? 1 : -1;
+}
+
 static bool reserve(void *arg, size_t n)
 {
 	(void)arg;
@@ -100,7 +109,7 @@ static int confirm(void)
 }
 
 static const struct dn_hub_io io = {clock_us, clock_us, random_bytes, fanout,
-    answered, reserve, unreserve, log_push};
+    answered, occupancy, reserve, unreserve, log_push};
 
 static void publish(const char *line, enum dn_wait wait)
 {
@@ -131,6 +140,7 @@ static void subscribe(const char *channel, bool recover, uint64_t offset)
 
 	ask->subscribe.who.client = DN_STR("c1");
 	ask->subscribe.who.info = DN_STR("{\"user\":\"\",\"client\":\"c1\"}");
+	ask->subscribe.present = ask->subscribe.told = true;
 	ask->subscribe.recover = recover;
 	ask->subscribe.offset = offset;
 	ask->subscribe.gather.limit = 300;
@@ -144,6 +154,7 @@ static void unsubscribe(const char *channel)
 	struct dn_ask *ask = dn_ask_new(DN_ASK_UNSUBSCRIBE, 0, conf, tenant,
 	    dn_conf_ns(tenant, name), name, 0);
 
+	ask->subscribe.present = ask->subscribe.told = true;
 	ask->subscribe.who.client = DN_STR("c1");
 	dn_hub_ask(hub, ask);
 }

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a session sends. While a connect command waits for its subscriptions,
+ * pushes are held back: a client has to know that it is connected first. A
+ * client whose queue is over its limit is not closed at once, inside some
+ * fan-out, but marked, and closed at the end of the turn.
+ */
+#include "session/session_impl.h"
+
+/* --- replies ------------------------------------------------------------ */
+
+void dn_session_result(
+    struct dn_session *s, uint32_t id, const char *method, struct dn_str result)
+{
+	struct dn_buf *b = &s->loop->scratch;
+
+	b->n = 0;
+	dn_buf_lit(b, "{\"id\":");
+	dn_buf_u64(b, id);
+	dn_buf_lit(b, ",\"");
+	dn_buf_lit(b, method);
+	dn_buf_lit(b, "\":");
+	dn_buf_str(b, result);
+	dn_buf_byte(b, '}');
+	dn_conn_reply(s->conn, dn_buf_view(b));
+}
+
+void dn_session_error(
+    struct dn_session *s, uint32_t id, unsigned code, const char *message)
+{
+	struct dn_buf *b = &s->loop->scratch;
+
+	b->n = 0;
+	dn_buf_lit(b, "{\"id\":");
+	dn_buf_u64(b, id);
+	dn_buf_lit(b, ",\"error\":");
+	dn_call_write_error(b, code, message, code == 100 || code == 111);
+	dn_buf_byte(b, '}');
+	dn_conn_reply(s->conn, dn_buf_view(b));
+}
+
+/* --- pushes -------------------------------------------------------------- */
+
+void dn_session_push(
+    struct dn_session *s, struct dn_frame *frame, struct dn_track *track)
+{
+	if (s->connecting != NULL)
+		dn_outq_push(
+		    &s->connecting->held, frame, track, false, s->loop->now_ms);
+	else
+		dn_conn_send(s->conn, frame, track, false);
+}
+
+static void push_tracked(
+    struct dn_session *s, struct dn_str text, struct dn_track *track)
+{
+	struct dn_frame *frame = dn_form_push(s->conn->form, text);
+
+	if (track != NULL)
+		dn_track_add(track);
+	dn_session_push(s, frame, track);
+	dn_frame_unref(&frame);
+}
+
+void dn_session_push_text(struct dn_session *s, struct dn_str text)
+{
+	push_tracked(s, text, NULL);
+}
+
+size_t dn_session_waiting_bytes(const struct dn_session *s)
+{
+	return s->conn->out.push_bytes +
+	       (s->connecting != NULL ? s->connecting->held.push_bytes : 0);
+}
+
+void dn_session_push_missed(struct dn_session *s, const struct dn_sub *sub,
+    struct dn_str list, struct dn_track *track)
+{
+	struct dn_json pub;
+	struct dn_err ignored = {0};
+	struct dn_buf b = {0};
+	size_t taken;
+
+	while (list.n > 0) {
+		DN_ASSERT(
+		    dn_json_parse_prefix(list, &pub, &taken, &ignored) == 0);
+		taken += taken < list.n; /* the comma */
+		list.p += taken;
+		list.n -= taken;
+		b.n = 0;
+		dn_buf_lit(&b, "{\"push\":{\"channel\":");
+		dn_buf_json_str(&b, sub->channel);
+		dn_buf_lit(&b, ",\"pub\":");
+		dn_buf_str(&b, pub.raw);
+		dn_buf_lit(&b, "}}");
+		/* They go out in order: the last one tells for all. */
+		push_tracked(s, dn_buf_view(&b), list.n == 0 ? track : NULL);
+	}
+	if (track != NULL)
+		dn_track_close(track);
+	dn_buf_release(&b);
+}
+
+/* --- the loop's list of those to be closed -------------------------------- */
+
+void dn_session_doom(struct dn_session *s)
+{
+	if (s->doomed)
+		return;
+	s->doomed = true;
+	s->next_doomed = s->loop->doomed;
+	s->loop->doomed = s;
+}
+
+void dn_session_end_doomed(struct dn_loop *loop)
+{
+	/* Closing ends the session, which takes it off the list. */
+	while (loop->doomed != NULL)
+		dn_conn_close_slow(loop->doomed->conn);
+}

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The end of tokens. A client is told when its token ends and brings a new
+ * one before; what is past its end, and past a grace for slow clients, ends:
+ * the connection with 3005, a subscription with 2501, one that the server
+ * made with 3006.
+ *
+ * One timer a session stands at the next of these ends.
+ */
+#include <stdlib.h>
+
+#include "base/diag.h"
+#include "session/session_impl.h"
+
+enum { SECOND_US = 1000000 };
+
+int64_t dn_session_ttl_s(int64_t expires_s)
+{
+	int64_t left = expires_s - dn_wall_us() / SECOND_US;
+
+	return left > 0 ? left : 1;
+}
+
+/* When what ends then is ended, on the wall clock. */
+static int64_t due_us(int64_t expires_s, int64_t grace_us)
+{
+	return expires_s > 0 && expires_s < INT64_MAX / SECOND_US / 2
+		   ? expires_s * SECOND_US + grace_us
+		   : INT64_MAX;
+}
+
+/* The active subscription that ends first; NULL where none does. */
+static struct dn_sub *first_to_end(const struct dn_session *s)
+{
+	struct dn_sub *sub, *first = NULL;
+	size_t at = 0;
+
+	while ((sub = dn_map_next(&s->subs, &at)) != NULL)
+		if (sub->local != NULL && sub->expires_s > 0 &&
+		    (first == NULL || sub->expires_s < first->expires_s))
+			first = sub;
+	return first;
+}
+
+static void on_expiry(struct dn_timer *timer, int64_t now_us)
+{
+	struct dn_session *s = DN_CONTAINER(timer, struct dn_session, expiry);
+	int64_t now = dn_wall_us();
+	struct dn_sub *sub;
+
+	(void)now_us;
+	if (due_us(s->expires_s, s->conf->expired_close_us) <= now) {
+		dn_conn_close(s->conn, 3005, "connection expired");
+		return;
+	}
+	while ((sub = first_to_end(s)) != NULL &&
+	       due_us(sub->expires_s, s->conf->expired_sub_close_us) <= now) {
+		if (dn_sub_is_server_side(sub)) {
+			dn_conn_close(s->conn, 3006, "subscription expired");
+			return;
+		}
+		dn_sub_end(sub, 2501, "subscription expired");
+	}
+	dn_session_arm_expiry(s);
+}
+
+void dn_session_arm_expiry(struct dn_session *s)
+{
+	const struct dn_sub *sub = first_to_end(s);
+	int64_t next = due_us(s->expires_s, s->conf->expired_close_us);
+	int64_t due =
+	    sub == NULL ? INT64_MAX
+			: due_us(sub->expires_s, s->conf->expired_sub_close_us);
+
+	if (due < next)
+		next = due;
+	dn_timer_cancel(&s->expiry);
+	if (next == INT64_MAX)
+		return;
+	s->expiry.fire = on_expiry;
+	dn_wheel_arm(
+	    &s->loop->wheel, &s->expiry, dn_mono_us() + (next - dn_wall_us()));
+}
+
+/* False when the connection was closed. */
+static bool verify(
+    struct dn_session *s, struct dn_str token, struct dn_jwt_claims *claims)
+{
+	struct dn_err err;
+	enum dn_jwt_result rc =
+	    dn_jwt_verify(&s->tenant->token, token, dn_wall_us(), claims, &err);
+
+	if (rc == DN_JWT_EXPIRED) {
+		dn_conn_close(s->conn, 3005, "connection expired");
+		return false;
+	}
+	if (rc == DN_JWT_OK && claims->channel.n == 0 &&
+	    dn_str_eq(claims->sub, s->user))
+		return true;
+	dn_diag(DN_INFO, NULL, "new connection token refused: %s",
+	    rc == DN_JWT_OK ? "it is another user's, or a subscription's"
+			    : err.text);
+	dn_conn_close(s->conn, 3500, "invalid token");
+	return false;
+}
+
+void dn_command_refresh(
+    struct dn_session *s, uint32_t id, struct dn_json params)
+{
+	struct dn_str token = dn_session_text(s, params, "token");
+	struct dn_jwt_claims claims = {0};
+	struct dn_buf b = {0};
+
+	if (s->server || s->expires_s == 0 || token.n == 0) {
+		dn_conn_close(s->conn, 3501, "bad request: nothing to refresh");
+		return;
+	}
+	if (!verify(s, token, &claims))
+		goto out;
+	if (dn_session_channels_differ(s, &claims)) {
+		dn_conn_close(s->conn, 3010, "insufficient state");
+		goto out;
+	}
+	s->expires_s = dn_jwt_ends_at(&claims);
+	s->conn_info.n = 0;
+	dn_buf_str(&s->conn_info, claims.info);
+	dn_session_write_info(&s->info, s, (struct dn_str){0});
+	dn_session_arm_expiry(s);
+	dn_buf_printf(&b, "{\"version\":\"%s\"", DN_VERSION);
+	if (s->expires_s > 0)
+		dn_buf_printf(&b, ",\"expires\":true,\"ttl\":%lld",
+		    (long long)dn_session_ttl_s(s->expires_s));
+	dn_buf_byte(&b, '}');
+	dn_session_result(s, id, "refresh", dn_buf_view(&b));
+out:
+	dn_jwt_claims_release(&claims);
+	dn_buf_release(&b);
+}
