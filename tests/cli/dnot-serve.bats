@@ -63,12 +63,14 @@ config()
 	cat >conf.json <<-'END'
 	{"listen": ["127.0.0.1:0"], "drian": "5s", "tenants": {"t": {
 	  "limits": {"connections": -1},
-	  "namespaces": {"a": {"history_size": "many"}}}}}
+	  "namespaces": {"a": {"history_size": "many"},
+	    "b": {"channel_regex": "^(x$"}}}}}
 	END
 	run -78 dnot-serve --config conf.json --check-config
 	has "$output" drian
 	has "$output" tenants.t.limits.connections
 	has "$output" tenants.t.namespaces.a.history_size
+	has "$output" 'tenants.t.namespaces.b.channel_regex: the '
 	printf '{"listen": [}' >conf.json
 	run -78 dnot-serve --config conf.json --check-config
 	has "$output" 'line 1'
@@ -80,6 +82,10 @@ config()
 	dnot-serve --config conf.json --print-config >printed.json
 	run -0 dnot-serve --config printed.json --print-config
 	equal "$output" "$(<printed.json)"
+	run -0 dnot-serve --dev --print-config
+	equal "$(json '.tenants.dev.events | length')" 6
+	equal "$(json '.tenants.dev.namespaces | map(select(.log)) | length')" 4
+	equal "$(json .websocket.compression_level)" 1
 }
 
 @test "a Unix socket: ready, served, and gone afterwards" {
