@@ -111,6 +111,8 @@ static int confirm(void)
 static const struct dn_hub_io io = {clock_us, clock_us, random_bytes, fanout,
     answered, occupancy, reserve, unreserve, log_push};
 
+static uint64_t version; /* of what is published */
+
 static void publish(const char *line, enum dn_wait wait)
 {
 	struct dn_record r = {0};
@@ -127,6 +129,8 @@ static void publish(const char *line, enum dn_wait wait)
 	    dn_push_begin(&r, (struct dn_str){0}, (struct dn_str){0});
 	ask->publish.key = dn_ask_copy(ask, dn_buf_view(&key));
 	ask->publish.wait = wait;
+	ask->publish.version = version;
+	ask->publish.version_epoch = DN_STR("v");
 	dn_hub_ask(hub, ask);
 	dn_buf_release(&key);
 	dn_record_release(&r);
@@ -244,15 +248,40 @@ static void fallback(void)
  * end of the first one comes last. */
 static void rejoined(void)
 {
+	int before = occupied;
+
 	subscribe("p", false, 0);
 	subscribe("p", false, 0);
 	unsubscribe("p");
 	presence("p");
+	IS_NUM(occupied - before, 1, "the channel is occupied once");
 	OK(says("\"num_clients\":1,\"num_users\":1"),
 	    "who came back meanwhile is present");
 	unsubscribe("p");
 	presence("p");
 	OK(says("\"num_clients\":0,\"num_users\":0"), "until it leaves");
+	IS_NUM(occupied - before, 0, "and vacated with the last one");
+}
+
+/* Versions of a document: an older one is not published. */
+static void versions(void)
+{
+	version = 5;
+	publish("{\"channel\":\"doc\",\"data\":5}", DN_WAIT_ACCEPTED);
+	OK(says("\"offset\":1"), "a version is published");
+	publish("{\"channel\":\"doc\",\"data\":5}", DN_WAIT_ACCEPTED);
+	OK(says("\"suppressed\":true") && says("\"offset\":1"),
+	    "the same one is not, and the position told");
+	version = 4;
+	publish("{\"channel\":\"doc\",\"data\":4}", DN_WAIT_ACCEPTED);
+	OK(says("\"suppressed\":true"), "nor an older one");
+	version = 6;
+	publish("{\"channel\":\"doc\",\"data\":6}", DN_WAIT_ACCEPTED);
+	OK(says("\"offset\":2") && !says("suppressed"), "a newer one is");
+	version = 0;
+	publish("{\"channel\":\"doc\",\"data\":0}", DN_WAIT_ACCEPTED);
+	OK(says("\"offset\":3"), "and one without a version");
+	confirm();
 }
 
 static void load_record(const char *epoch, uint64_t offset)
@@ -341,6 +370,7 @@ int main(void)
 	fallback();
 	without_room();
 	rejoined();
+	versions();
 	reloaded();
 	IS_NUM(dn_hub_flights(hub), 0, "no flight is left");
 	unsubscribe("a");

@@ -49,6 +49,26 @@ static void in_order(void)
 	dn_frame_unref(&ping);
 }
 
+static void taken(void)
+{
+	struct dn_outq q = {0};
+	struct dn_outq_entry e;
+	struct dn_frame *a = frame_of("aaaa"), *b = frame_of("bb");
+
+	OK(!dn_outq_take(&q, &e), "nothing is taken from an empty queue");
+	dn_outq_push(&q, a, NULL, false, 1);
+	dn_outq_push(&q, b, NULL, true, 1);
+	OK(dn_outq_take(&q, &e) && e.frame == a && q.push_bytes == 0,
+	    "the first entry is taken out");
+	dn_frame_unref(&e.frame);
+	OK(dn_outq_take(&q, &e) && e.frame == b && e.reply,
+	    "and then the next");
+	dn_frame_unref(&e.frame);
+	OK(q.ring == NULL && q.reply_bytes == 0, "until nothing is left");
+	dn_frame_unref(&a);
+	dn_frame_unref(&b);
+}
+
 static void followed(void)
 {
 	struct dn_outq q = {0};
@@ -75,6 +95,7 @@ static void followed(void)
 int main(void)
 {
 	in_order();
+	taken();
 	followed();
 	return tap_done();
 }
