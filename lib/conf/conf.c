@@ -68,7 +68,7 @@ void dn_conf_errors_release(struct dn_conf_errors *errors)
 
 static void release_ns(struct dn_conf_ns *ns)
 {
-	dn_ere_free(&ns->channel_ere);
+	dn_pattern_free(&ns->channel_pattern);
 	dn_conf_release(&dn_conf_ns_table, ns);
 	free(ns->name);
 }
@@ -177,8 +177,9 @@ const struct dn_conf_ns *dn_conf_ns(
 
 bool dn_conf_ns_takes(const struct dn_conf_ns *ns, struct dn_str channel)
 {
-	return ns->channel_ere == NULL ||
-	       dn_ere_match(ns->channel_ere, dn_channel_rest(channel));
+	return ns->channel_pattern == NULL ||
+	       dn_pattern_matches(
+		   ns->channel_pattern, dn_channel_rest(channel));
 }
 
 static bool has_key(

@@ -20,7 +20,7 @@
 #include "base/err.h"
 #include "auth/jwt.h"
 #include "base/map.h"
-#include "conf/ere.h"
+#include "conf/pattern.h"
 #include "conf/usage.h"
 
 enum dn_durable { DN_DURABLE_AFTER, DN_DURABLE_BEFORE };
@@ -49,7 +49,7 @@ struct dn_conf_ns {
 	char *name; /* "" is the default one */
 	/* what clients may write behind it; "": anything */
 	char *channel_regex;
-	struct dn_ere *channel_ere; /* the same, ready; NULL: none */
+	struct dn_pattern *channel_pattern; /* the same, ready; NULL: none */
 	/* stream */
 	uint32_t history_size; /* 0: no history */
 	int64_t history_ttl_us;

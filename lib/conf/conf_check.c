@@ -140,9 +140,9 @@ static void settle_regex(struct dn_conf_reader *r, struct dn_conf_ns *ns)
 	struct dn_err err = {0};
 	size_t mark = dn_conf_enter(r, "channel_regex");
 
-	dn_ere_free(&ns->channel_ere);
+	dn_pattern_free(&ns->channel_pattern);
 	if (ns->channel_regex[0] != '\0' &&
-	    dn_ere_new(&ns->channel_ere, ns->channel_regex, &err) != 0)
+	    dn_pattern_new(&ns->channel_pattern, ns->channel_regex, &err) != 0)
 		dn_conf_wrong(r, "%s", err.text);
 	dn_conf_leave(r, mark);
 }

@@ -225,7 +225,7 @@ static const char *const slow_words[] = {"close", "latest", NULL};
 
 static const struct dn_conf_field ns[] = {
     FIELD("channel_regex", TEXT, AT(dn_conf_ns, channel_regex), 0, 0, "\"\"",
-	"POSIX extended; what clients write behind the namespace must match"),
+	"PCRE; what clients write behind the namespace must match"),
     FIELD("history_size", U32, AT(dn_conf_ns, history_size), 0, 10000000, "0",
 	"publications that are kept; 0: no history"),
     FIELD("history_ttl", DURATION, AT(dn_conf_ns, history_ttl_us), 0, YEAR,

@@ -70,7 +70,7 @@ config()
 	has "$output" drian
 	has "$output" tenants.t.limits.connections
 	has "$output" tenants.t.namespaces.a.history_size
-	has "$output" 'tenants.t.namespaces.b.channel_regex: the '
+	has "$output" 'tenants.t.namespaces.b.channel_regex: missing closing'
 	printf '{"listen": [}' >conf.json
 	run -78 dnot-serve --config conf.json --check-config
 	has "$output" 'line 1'

@@ -11,7 +11,7 @@ packages()
 	build)
 		echo gcc libc6-dev pkg-config libuv1-dev libsqlite3-dev \
 		    libjansson-dev libssl-dev libwslay-dev \
-		    libhttp-parser-dev libjq-dev
+		    libhttp-parser-dev libjq-dev libpcre2-dev
 		;;
 	demo) echo bash jq ;;
 	test)

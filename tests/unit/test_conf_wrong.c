@@ -70,7 +70,7 @@ static const struct wrong values[] = {
     {NS("'channel_regex': 5"),
 	AT_NS ".channel_regex: must be a string, not a number\n"},
     {NS("'channel_regex': '^(a$'"),
-	AT_NS ".channel_regex: the \"(\" is not closed, at offset 1\n"},
+	AT_NS ".channel_regex: missing closing parenthesis, at offset 4\n"},
     {T("'events': 'connected'"),
 	"tenants.t.events: must be an array of words\n"},
     {T("'events': ['connected', 'moved', 5]"),
