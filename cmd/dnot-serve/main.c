@@ -140,7 +140,7 @@ static void warn_not_effective(const struct dn_conf *conf)
 	for (i = 0; i < conf->not_effective_n; i++)
 		dn_buf_printf(
 		    &b, "%s%s", i > 0 ? ", " : "", conf->not_effective[i]);
-	dn_diag(DN_WARN, NULL, "set, but without effect in this version: %.*s",
+	dn_diag(DN_WARN, NULL, "set, but without effect: %.*s",
 	    DN_FMT(dn_buf_view(&b)));
 	dn_buf_release(&b);
 }

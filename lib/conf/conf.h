@@ -188,8 +188,8 @@ struct dn_conf {
 	struct dn_conf_tenant *tenants;
 	size_t tenants_n;
 	struct dn_map tenant_by_name;
-	/* Keys that were set although this version does nothing with them
-	 * yet, by their place, for one warning at the start. */
+	/* Keys that are set and change nothing, by their place, for one
+	 * warning at the start. */
 	char **not_effective;
 	size_t not_effective_n;
 };

@@ -9,6 +9,7 @@
  */
 #include "conf/conf_table.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "conf/address.h"
@@ -147,6 +148,30 @@ static void settle_regex(struct dn_conf_reader *r, struct dn_conf_ns *ns)
 	dn_conf_leave(r, mark);
 }
 
+/* Nobody without a user id may do what clients may not. */
+static void check_grant(struct dn_conf_reader *r, const char *what,
+    const struct dn_conf_grant *grant)
+{
+	char name[64];
+	size_t mark;
+
+	if (!grant->anonymous || grant->client || grant->subscriber)
+		return;
+	(void)snprintf(name, sizeof(name), "allow_%s_for_anonymous", what);
+	mark = dn_conf_enter(r, name);
+	(void)snprintf(name, sizeof(name), "needs allow_%s_for_client", what);
+	dn_conf_no_effect(r, name);
+	dn_conf_leave(r, mark);
+}
+
+static void check_grants(struct dn_conf_reader *r, const struct dn_conf_ns *ns)
+{
+	check_grant(r, "subscribe", &ns->subscribe);
+	check_grant(r, "publish", &ns->publish);
+	check_grant(r, "history", &ns->history);
+	check_grant(r, "presence", &ns->presence_of);
+}
+
 static void check_ns(struct dn_conf_reader *r, struct dn_conf_ns *ns)
 {
 	size_t mark = dn_conf_enter(r, ns->name);
@@ -154,6 +179,7 @@ static void check_ns(struct dn_conf_reader *r, struct dn_conf_ns *ns)
 	settle_regex(r, ns);
 	check_history(r, ns);
 	check_record(r, ns);
+	check_grants(r, ns);
 	if (ns->log && ns->history_ttl_us > r->conf->rehydrate_us)
 		r->conf->rehydrate_us = ns->history_ttl_us;
 	dn_conf_leave(r, mark);

@@ -86,6 +86,9 @@ void dn_conf_leave(struct dn_conf_reader *r, size_t mark);
 void dn_conf_wrong(struct dn_conf_reader *r, const char *fmt, ...)
     DN_PRINTF(2, 3);
 
+/* The key at this place is set and changes nothing; why may be NULL. */
+void dn_conf_no_effect(struct dn_conf_reader *r, const char *why);
+
 /* Defaults into zeroed memory; the table's own strings out of it again. */
 void dn_conf_defaults(const struct dn_conf_table *table, void *base);
 void dn_conf_release(const struct dn_conf_table *table, void *base);

@@ -256,14 +256,14 @@ static bool (*const setters[])(
     [DN_CONF_OBJECT] = set_object,
 };
 
-static void note_not_effective(struct dn_conf_reader *r, const char *word)
+void dn_conf_no_effect(struct dn_conf_reader *r, const char *why)
 {
 	struct dn_conf *conf = r->conf;
 	struct dn_buf place = {0};
 
 	dn_buf_str(&place, dn_buf_view(&r->path));
-	if (word != NULL)
-		dn_buf_printf(&place, " \"%s\"", word);
+	if (why != NULL)
+		dn_buf_printf(&place, " (%s)", why);
 	conf->not_effective = dn_xrealloc(conf->not_effective,
 	    (conf->not_effective_n + 1) * sizeof(*conf->not_effective));
 	conf->not_effective[conf->not_effective_n++] =
@@ -283,9 +283,9 @@ void dn_conf_set(struct dn_conf_reader *r, const struct dn_conf_field *f,
 	if (!setters[f->type](r, f, v, member(f, base)))
 		return;
 	if (f->later)
-		note_not_effective(r, NULL);
+		dn_conf_no_effect(r, NULL);
 	else if (f->later_word != NULL && strcmp(text, f->later_word) == 0)
-		note_not_effective(r, text);
+		dn_conf_no_effect(r, f->later_word);
 }
 
 void dn_conf_defaults(const struct dn_conf_table *table, void *base)

@@ -111,6 +111,24 @@ static void example_later(const struct dn_conf *conf)
 		IS_STR(conf->not_effective[i], want[i], "its place");
 }
 
+/* As in Centrifugo, nobody in particular needs both permissions. */
+static void anonymous_alone(void)
+{
+	struct dn_conf *conf =
+	    parse("{'tenants': {'t': {'namespaces': {'': {"
+		  "'allow_publish_for_anonymous': true,"
+		  "'allow_history_for_anonymous': true,"
+		  "'allow_history_for_subscriber': true}}}}}",
+		"a permission that grants nothing parses");
+
+	IS_NUM(conf->not_effective_n, 1, "and is listed");
+	IS_STR(conf->not_effective[0],
+	    "tenants.t.namespaces[\"\"].allow_publish_for_anonymous (needs "
+	    "allow_publish_for_client)",
+	    "with what it needs");
+	dn_conf_unref(&conf);
+}
+
 static void later_words(void)
 {
 	struct dn_conf *conf =
@@ -120,7 +138,7 @@ static void later_words(void)
 
 	IS_NUM(conf->not_effective_n, 2, "and are listed");
 	IS_STR(conf->not_effective[0],
-	    "tenants.t.namespaces[\"\"].slow \"latest\"", "with their word");
+	    "tenants.t.namespaces[\"\"].slow (latest)", "with their word");
 	dn_conf_unref(&conf);
 }
 
@@ -388,6 +406,7 @@ int main(void)
 	folder_make();
 	example_all();
 	later_words();
+	anonymous_alone();
 	printing();
 	loading();
 	keys();
