@@ -184,6 +184,38 @@ void dn_api_channels(struct dn_call *call, struct dn_json params)
 
 /* --- the server --------------------------------------------------------- */
 
+/* What the loops count, since the start. */
+static void write_metrics(struct dn_server *server, struct dn_buf *out)
+{
+	unsigned i, loops = dn_server_loops(server);
+	uint64_t sum;
+	char before = '{';
+
+	dn_buf_printf(out, ",\"metrics\":{\"interval\":%lld,\"items\":",
+	    (long long)dn_server_uptime_s(server));
+#define X(field, name, type, help) \
+	for (sum = 0, i = 0; i < loops; i++) \
+		sum += dn_stat_get(&dn_server_loop(server, i)->stats.field); \
+	dn_buf_byte(out, before); \
+	dn_buf_json_str(out, DN_STR(name)); \
+	dn_buf_byte(out, ':'); \
+	dn_buf_u64(out, sum); \
+	before = ',';
+	DN_STATS(X)
+#undef X
+	dn_buf_lit(out, "}}");
+}
+
+/* Of all tenants, like the other numbers of a node. */
+static size_t count_users(const struct dn_conf *conf)
+{
+	size_t i, n = 0;
+
+	for (i = 0; i < conf->tenants_n; i++)
+		n += dn_usage_users(conf->tenants[i].usage);
+	return n;
+}
+
 void dn_api_info(struct dn_call *call, struct dn_json params)
 {
 	struct dn_server *server = call->loop->server;
@@ -205,11 +237,13 @@ void dn_api_info(struct dn_call *call, struct dn_json params)
 	dn_buf_lit(out, ",\"name\":");
 	dn_buf_json_str(out, dn_str_of(dn_server_node(server)));
 	dn_buf_printf(out,
-	    ",\"version\":\"%s\",\"num_clients\":%llu,\"num_users\":0"
-	    ",\"num_subs\":%llu,\"num_channels\":%llu,\"uptime\":%lld}]",
-	    DN_VERSION, (unsigned long long)clients, (unsigned long long)subs,
-	    (unsigned long long)channels,
+	    ",\"version\":\"%s\",\"num_clients\":%llu,\"num_users\":%zu"
+	    ",\"num_subs\":%llu,\"num_channels\":%llu,\"uptime\":%lld",
+	    DN_VERSION, (unsigned long long)clients, count_users(call->conf),
+	    (unsigned long long)subs, (unsigned long long)channels,
 	    (long long)dn_server_uptime_s(server));
+	write_metrics(server, out);
+	dn_buf_lit(out, "}]");
 	dn_call_answer(call);
 }
 

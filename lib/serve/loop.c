@@ -422,6 +422,7 @@ void dn_loop_release(struct dn_loop *loop)
 	uv_mutex_destroy(&loop->lock);
 	dn_map_release(&loop->conns);
 	dn_map_release(&loop->locals);
+	dn_roster_release(&loop->roster);
 	dn_buf_release(&loop->scratch);
 	dn_buf_release(&loop->text);
 	dn_ws_reader_free(&loop->reader);

@@ -22,6 +22,7 @@
 #include "hub/ask.h"
 #include "hub/hub.h"
 #include "base/mail.h"
+#include "session/roster.h"
 #include "wire/ws.h"
 
 enum { DN_READ_BUF = 65536, DN_INBOX_MAX = 65536 };
@@ -60,6 +61,7 @@ struct dn_loop {
 
 	struct dn_map locals; /* channels with subscribers here (local.h) */
 	struct dn_map conns;  /* by id */
+	struct dn_roster roster;
 	struct dn_conn *dirty, *blocked, *paused;
 	struct dn_session *doomed; /* to be closed as slow */
 	uint64_t next_conn;

@@ -63,6 +63,7 @@ void dn_session_end(struct dn_session **sp)
 		return;
 	dn_timer_cancel(&s->conn->timer);
 	dn_timer_cancel(&s->expiry);
+	dn_roster_leave(&s->loop->roster, s);
 	while ((sub = dn_map_any(&s->subs, &at)) != NULL)
 		dn_sub_leave(s, sub, 0, false);
 	dn_map_release(&s->subs);
@@ -73,6 +74,7 @@ void dn_session_end(struct dn_session **sp)
 			d = &(*d)->next_doomed;
 		*d = s->next_doomed;
 	}
+	dn_session_user_leave(s);
 	if (s->usage != NULL)
 		dn_usage_leave(s->usage);
 	dn_usage_unref(&s->usage);
@@ -81,6 +83,8 @@ void dn_session_end(struct dn_session **sp)
 	dn_buf_release(&s->conn_info);
 	dn_buf_release(&s->info);
 	dn_conf_unref(&s->conf);
+	free(s->app);
+	free(s->app_version);
 	free(s->id);
 	free(s);
 }

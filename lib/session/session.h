@@ -50,6 +50,10 @@ struct dn_session {
 	struct dn_buf info;      /* ClientInfo as JSON */
 	struct dn_map subs;      /* struct dn_sub by channel */
 	struct dn_usage *usage;  /* where it counts; NULL: nowhere yet */
+	bool user_counts;        /* there, as one of its user's */
+	uint64_t serial;         /* in the roster; 0: not there */
+	int64_t connected_us;    /* wall clock */
+	char *app, *app_version; /* what it calls itself; NULL: nothing */
 	char *id; /* a secret by which emulation names it; NULL: none */
 	int64_t expires_s;      /* the token's end; 0: never */
 	struct dn_timer expiry; /* of the connection or a subscription */

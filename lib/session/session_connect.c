@@ -15,6 +15,8 @@
 #include "serve/server.h"
 #include "session/session_impl.h"
 
+enum { APP_MAX = 16, APP_VERSION_MAX = 64 };
+
 /* --- who it is ----------------------------------------------------------- */
 
 void dn_session_write_info(
@@ -121,14 +123,29 @@ static bool anonymous(struct dn_session *s)
 /* One with a server key has entered at its upgrade. */
 static bool enter(struct dn_session *s)
 {
-	if (s->usage != NULL)
+	struct dn_usage *usage = s->tenant->usage;
+
+	if (s->usage == NULL &&
+	    dn_usage_enter(usage, s->tenant->limits.connections))
+		s->usage = dn_usage_ref(usage);
+	if (s->usage != NULL && dn_session_user_enter(s))
 		return true;
-	if (!dn_usage_enter(s->tenant->usage, s->tenant->limits.connections)) {
-		dn_conn_close(s->conn, 3504, "connection limit");
-		return false;
+	dn_conn_close(s->conn, 3504, "connection limit");
+	return false;
+}
+
+/* What the client calls itself, cut to whole characters; NULL: nothing. */
+static char *label(
+    struct dn_session *s, struct dn_json params, const char *name, size_t max)
+{
+	struct dn_str text = dn_session_text(s, params, name);
+
+	if (text.n > max) {
+		text.n = max;
+		while (text.n > 0 && (text.p[text.n] & 0xc0) == 0x80)
+			text.n--;
 	}
-	s->usage = dn_usage_ref(s->tenant->usage);
-	return true;
+	return text.n > 0 ? dn_xstrndup(text.p, text.n) : NULL;
 }
 
 /* --- the reply ----------------------------------------------------------- */
@@ -214,11 +231,15 @@ static void leave_all(struct dn_session *s)
 static void succeed(struct dn_session *s, struct dn_connecting *c)
 {
 	s->connected = true;
+	s->connected_us = dn_wall_us();
+	s->serial = dn_usage_serial(s->usage);
+	dn_roster_enter(&s->loop->roster, s);
 	send_reply(s, c);
 	send_held(s, c);
 	dn_connecting_free(&s->connecting);
 	dn_session_arm_ping(s, true);
 	dn_session_arm_expiry(s);
+	dn_session_end_older(s);
 }
 
 static void fail(struct dn_session *s, struct dn_connecting *c)
@@ -275,6 +296,8 @@ void dn_command_connect(
 		goto out;
 	if (!enter(s))
 		goto out;
+	s->app = label(s, params, "name", APP_MAX);
+	s->app_version = label(s, params, "version", APP_VERSION_MAX);
 	dn_session_write_info(&s->info, s, (struct dn_str){0});
 	s->connecting = dn_xcalloc(1, sizeof(*s->connecting));
 	s->connecting->id = id;

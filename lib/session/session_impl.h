@@ -4,6 +4,7 @@
  *
  *   session.c          messages, pings, life
  *   session_connect.c  the connect command: who it is, and its reply
+ *   session_user.c     the connections that a user may have
  *   session_refresh.c  new tokens, and what happens at their end
  *   session_server.c   subscriptions that the server makes
  *   session_sub.c      subscribe, unsubscribe and sub_refresh
@@ -53,6 +54,14 @@ void dn_session_connect_goes_on(struct dn_session *s);
 void dn_session_connect_fails(
     struct dn_session *s, unsigned code, const char *message);
 void dn_connecting_free(struct dn_connecting **connecting);
+
+/* session_user.c: counts it as one more of its user's; false when that is over
+ * the limit. */
+DN_MUST_CHECK bool dn_session_user_enter(struct dn_session *s);
+void dn_session_user_leave(struct dn_session *s);
+/* Where a user may have one connection only: ends the older ones. The session
+ * may have ended afterwards. */
+void dn_session_end_older(struct dn_session *s);
 
 /* session_refresh.c: sets the timer to the next end of the connection's or a
  * subscription's token. */
