@@ -19,7 +19,7 @@ $(error V=$(V) is no variant: release, debug, asan, tsan, fuzz)
 endif
 CC := $(if $(filter fuzz,$(V)),clang,$(CC))
 
-PKGS     := libuv sqlite3 jansson libcrypto libpcre2-8
+PKGS     := libuv sqlite3 jansson libcrypto libpcre2-8 zlib
 PC       := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 LIBS     := -Wl,--as-needed $(shell pkg-config --libs $(PKGS) 2>/dev/null) \
             -lwslay -lhttp_parser -ljq -lpthread -lm

@@ -117,6 +117,12 @@ static void on_ws_event(struct dn_conn *conn, const struct dn_ws_event *ev)
 
 static void feed_ws(struct dn_conn *conn, struct dn_str *bytes)
 {
+	struct dn_ws_terms terms = {
+	    .message_max = conn->session->server
+			       ? conn->loop->conf->api_body_limit
+			       : conn->loop->conf->message_size_limit,
+	    .deflate = (conn->form & DN_FORM_DEFLATE) != 0,
+	};
 	struct dn_ws_event ev;
 
 	for (;;) {
@@ -125,10 +131,8 @@ static void feed_ws(struct dn_conn *conn, struct dn_str *bytes)
 			pause_reading(conn);
 			return;
 		}
-		ev = dn_ws_next_max(conn->loop->reader, &conn->input, bytes,
-		    conn->session->server
-			? conn->loop->conf->api_body_limit
-			: conn->loop->conf->message_size_limit);
+		ev = dn_ws_next_on(
+		    conn->loop->reader, &conn->input, bytes, terms);
 		if (ev.kind == DN_WS_MORE)
 			return;
 		on_ws_event(conn, &ev);
@@ -369,7 +373,8 @@ void dn_conn_control(struct dn_conn *conn, struct dn_frame *frame)
 void dn_conn_reply_tracked(
     struct dn_conn *conn, struct dn_str text, struct dn_track *track)
 {
-	struct dn_frame *frame = dn_form_message(conn->form, text);
+	struct dn_frame *frame =
+	    dn_form_message(conn->form, text, conn->loop->deflate);
 
 	if (track != NULL)
 		dn_track_add(track);

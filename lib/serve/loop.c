@@ -351,6 +351,15 @@ static void on_tick(uv_timer_t *handle)
 /* --- life
  * ------------------------------------------------------------------------- */
 
+void dn_loop_tune_deflate(struct dn_loop *loop)
+{
+	const struct dn_conf_websocket *ws = &loop->conf->websocket;
+
+	/* Who negotiated it takes messages as they are, too. */
+	dn_deflate_tune(loop->deflate, ws->compression_level,
+	    ws->compression ? ws->compression_min_size : SIZE_MAX);
+}
+
 void dn_loop_init(struct dn_loop *loop, struct dn_server *server, unsigned ix,
     unsigned loops, struct dn_conf *conf)
 {
@@ -368,6 +377,8 @@ void dn_loop_init(struct dn_loop *loop, struct dn_server *server, unsigned ix,
 	    DN_WS_FROM_CLIENT, conf->api_body_limit > conf->message_size_limit
 				   ? conf->api_body_limit
 				   : conf->message_size_limit);
+	loop->deflate = dn_deflate_new();
+	dn_loop_tune_deflate(loop);
 	loop->read_buf = dn_xmalloc(DN_READ_BUF);
 	dn_wheel_init(&loop->wheel, now);
 	loop->now_ms = (uint32_t)(now / 1000);
@@ -426,6 +437,7 @@ void dn_loop_release(struct dn_loop *loop)
 	dn_buf_release(&loop->scratch);
 	dn_buf_release(&loop->text);
 	dn_ws_reader_free(&loop->reader);
+	dn_deflate_free(&loop->deflate);
 	free(loop->read_buf);
 	free(loop->outbox);
 	dn_conf_unref(&loop->conf);

@@ -55,6 +55,7 @@ struct dn_loop {
 	struct dn_hub *hub;
 	struct dn_stats stats;
 	struct dn_ws_reader *reader;
+	struct dn_deflate *deflate; /* for those who negotiated it */
 	char *read_buf;
 	struct dn_buf scratch; /* for building one reply */
 	struct dn_buf text;    /* for decoding strings */
@@ -84,6 +85,8 @@ void dn_loop_run(void *loop);
 void dn_loop_send(struct dn_loop *from, unsigned to, struct dn_mail *mail);
 /* False when that inbox is full. */
 bool dn_loop_has_room(struct dn_loop *from, unsigned to);
+/* How it compresses from now on, as its conf says. */
+void dn_loop_tune_deflate(struct dn_loop *loop);
 /* From the log's thread. */
 void dn_loop_post_log(struct dn_loop *to, struct dn_logreq *done);
 

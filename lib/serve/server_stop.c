@@ -174,6 +174,7 @@ static void run_reload(struct dn_loop *loop, struct dn_mail *mail)
 	dn_conf_unref(&loop->conf);
 	loop->conf = note->conf;
 	free(note);
+	dn_loop_tune_deflate(loop);
 	while ((conn = dn_map_next(&loop->conns, &at)) != NULL)
 		if (conn->state == DN_CONN_LIVE)
 			dn_session_reloaded(conn->session);

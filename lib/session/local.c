@@ -196,7 +196,8 @@ void dn_local_fanout(
 	struct dn_local *local = dn_map_get(&loop->locals, fan->key);
 	struct round round = {.fan = fan,
 	    .variants = {.frame = fan->frame,
-		.base = local != NULL ? local->base : NULL},
+		.base = local != NULL ? local->base : NULL,
+		.deflate = loop->deflate},
 	    .track = follow_new(loop, owner, fan->flight)};
 	uint32_t i, queued = 0;
 

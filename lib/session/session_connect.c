@@ -198,7 +198,7 @@ static void send_reply(struct dn_session *s, struct dn_connecting *c)
 	write_result(s, &b);
 	dn_buf_lit(&b, uni ? "}}" : "}");
 	frame = (uni ? dn_form_push : dn_form_message)(
-	    s->conn->form, dn_buf_view(&b));
+	    s->conn->form, dn_buf_view(&b), s->loop->deflate);
 	if (c->track != NULL)
 		dn_track_add(c->track);
 	dn_conn_send(s->conn, frame, c->track, true);

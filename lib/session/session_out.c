@@ -54,7 +54,8 @@ void dn_session_push(
 static void push_tracked(
     struct dn_session *s, struct dn_str text, struct dn_track *track)
 {
-	struct dn_frame *frame = dn_form_push(s->conn->form, text);
+	struct dn_frame *frame =
+	    dn_form_push(s->conn->form, text, s->loop->deflate);
 
 	if (track != NULL)
 		dn_track_add(track);

@@ -9,6 +9,7 @@
 #include "session/session.h"
 #include "hub/stats.h"
 #include "web/web_impl.h"
+#include "wire/ws_offer.h"
 
 static void trim(struct dn_str *s)
 {
@@ -49,6 +50,22 @@ static bool query_is(struct dn_conn *conn, const char *name, const char *text)
 	return is;
 }
 
+/* What to answer to an offer of compression, NULL for nothing; false with the
+ * request answered. */
+static bool check_extensions(struct dn_conn *conn, const char **extensions)
+{
+	struct dn_str offers;
+
+	*extensions = NULL;
+	if (!conn->loop->conf->websocket.compression ||
+	    !dn_http_header(conn->http, "sec-websocket-extensions", &offers))
+		return true;
+	if (dn_ws_offer_answer(offers, extensions))
+		return true;
+	dn_web_text(conn, 400, "bad request: Sec-WebSocket-Extensions\n", NULL);
+	return false;
+}
+
 /* False with the request answered. */
 static bool check_handshake(struct dn_conn *conn, struct dn_str protocols,
     char accept[DN_WS_ACCEPT_LEN + 1])
@@ -81,8 +98,8 @@ static bool check_handshake(struct dn_conn *conn, struct dn_str protocols,
 	return true;
 }
 
-static void send_switching(
-    struct dn_conn *conn, struct dn_str protocols, const char *accept)
+static void send_switching(struct dn_conn *conn, struct dn_str protocols,
+    const char *accept, const char *extensions)
 {
 	struct dn_buf b = {0};
 
@@ -93,6 +110,10 @@ static void send_switching(
 	dn_buf_lit(&b, accept);
 	if (offers(protocols, "centrifuge-json"))
 		dn_buf_lit(&b, "\r\nSec-WebSocket-Protocol: centrifuge-json");
+	if (extensions != NULL) {
+		dn_buf_lit(&b, "\r\nSec-WebSocket-Extensions: ");
+		dn_buf_lit(&b, extensions);
+	}
 	dn_buf_lit(&b, "\r\n\r\n");
 	dn_web_raw(conn, dn_buf_view(&b));
 	dn_buf_release(&b);
@@ -104,10 +125,12 @@ void dn_web_socket(struct dn_conn *conn)
 	char accept[DN_WS_ACCEPT_LEN + 1];
 	struct dn_str protocols = {0}, key;
 	unsigned char digest[32];
+	const char *extensions;
 	bool native_ping;
 
 	dn_http_header(conn->http, "sec-websocket-protocol", &protocols);
-	if (!check_handshake(conn, protocols, accept))
+	if (!check_handshake(conn, protocols, accept) ||
+	    !check_extensions(conn, &extensions))
 		return;
 	if (dn_http_header(conn->http, "x-api-key", &key)) {
 		tenant = dn_conf_by_key(conn->loop->conf, key);
@@ -124,11 +147,11 @@ void dn_web_socket(struct dn_conn *conn)
 		return;
 	}
 	native_ping = query_is(conn, "cf_ws_frame_ping_pong", "true");
-	send_switching(conn, protocols, accept);
+	send_switching(conn, protocols, accept, extensions);
 	if (conn->state != DN_CONN_HTTP)
 		return;
 	dn_conn_live(conn,
 	    dn_session_new(
 		conn, tenant, tenant != NULL ? digest : NULL, native_ping),
-	    DN_FORM_WS);
+	    extensions != NULL ? DN_FORM_WS | DN_FORM_DEFLATE : DN_FORM_WS);
 }

@@ -5,13 +5,24 @@
 
 #define PUSH "{\"push\":"
 
-struct dn_frame *dn_form_message(unsigned form, struct dn_str text)
+static struct dn_frame *ws_message(
+    unsigned form, struct dn_str text, struct dn_deflate *deflate)
+{
+	struct dn_frame *frame = NULL;
+
+	if ((form & DN_FORM_DEFLATE) != 0)
+		frame = dn_deflate_frame(deflate, text);
+	return frame != NULL ? frame : dn_frame_ws(DN_WS_TEXT, text);
+}
+
+struct dn_frame *dn_form_message(
+    unsigned form, struct dn_str text, struct dn_deflate *deflate)
 {
 	struct dn_str before = {0}, behind;
 	struct dn_frame *frame;
 
 	if (dn_form_is_ws(form))
-		return dn_frame_ws(DN_WS_TEXT, text);
+		return ws_message(form, text, deflate);
 	if ((form & DN_FORM_FRAMING) == DN_FORM_SSE) {
 		before = DN_STR("data: ");
 		behind = DN_STR("\n\n");
@@ -24,7 +35,8 @@ struct dn_frame *dn_form_message(unsigned form, struct dn_str text)
 	return frame;
 }
 
-struct dn_frame *dn_form_push(unsigned form, struct dn_str text)
+struct dn_frame *dn_form_push(
+    unsigned form, struct dn_str text, struct dn_deflate *deflate)
 {
 	size_t n = sizeof(PUSH) - 1;
 
@@ -32,7 +44,7 @@ struct dn_frame *dn_form_push(unsigned form, struct dn_str text)
 		DN_ASSERT(text.n > n && memcmp(text.p, PUSH, n) == 0);
 		text = (struct dn_str){text.p + n, text.n - n - 1};
 	}
-	return dn_form_message(form, text);
+	return dn_form_message(form, text, deflate);
 }
 
 struct dn_frame *dn_form_close(unsigned form, unsigned code, const char *reason)
@@ -46,7 +58,7 @@ struct dn_frame *dn_form_close(unsigned form, unsigned code, const char *reason)
 	    &b, PUSH "{\"disconnect\":{\"code\":%u,\"reason\":", code);
 	dn_buf_json_str(&b, dn_str_of(reason));
 	dn_buf_lit(&b, "}}}");
-	frame = dn_form_push(form, dn_buf_view(&b));
+	frame = dn_form_push(form, dn_buf_view(&b), NULL);
 	dn_buf_release(&b);
 	return frame;
 }

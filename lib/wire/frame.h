@@ -37,6 +37,9 @@ enum dn_ws_opcode {
 	DN_WS_PONG = 10,
 };
 
+/* RSV1, in the first byte of a frame: its message is compressed (RFC 7692). */
+enum { DN_WS_COMPRESSED = 0x40 };
+
 /* Writes the head of a final, unmasked frame for n bytes of payload; returns
  * its size. */
 DN_MUST_CHECK size_t dn_frame_head(

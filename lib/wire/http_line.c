@@ -39,7 +39,7 @@ static bool made_of(struct dn_str s, const char *more)
 	return s.n > 0;
 }
 
-static bool is_token(struct dn_str s)
+bool dn_http_is_token(struct dn_str s)
 {
 	return made_of(s, "!#$%&'*+-.^_`|~");
 }
@@ -94,7 +94,7 @@ struct dn_http_fault dn_http_line_request(struct dn_str line)
 	struct dn_str method = cut(line, ' ', &rest);
 	struct dn_str target = cut(rest, ' ', &version);
 
-	if (!is_token(method))
+	if (!dn_http_is_token(method))
 		return fault(400, "malformed method");
 	if (!is_visible(target))
 		return fault(400, "malformed request target");
@@ -112,7 +112,7 @@ struct dn_http_fault dn_http_line_header(
 	*value = dn_http_trim(rest);
 	if (rest.p == NULL)
 		return fault(400, "header without a colon");
-	if (!is_token(*name))
+	if (!dn_http_is_token(*name))
 		return fault(400, "malformed header name");
 	if (value->n > 0 && memchr(value->p, '\r', value->n) != NULL)
 		return fault(400, "carriage return in a header");

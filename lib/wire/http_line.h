@@ -33,6 +33,8 @@ DN_MUST_CHECK struct dn_http_fault dn_http_line_target(struct dn_str target,
 /* Decimal digits only, below 2^63. */
 DN_MUST_CHECK bool dn_http_line_length(struct dn_str text, uint64_t *length);
 
+/* A token of RFC 9110. */
+DN_MUST_CHECK bool dn_http_is_token(struct dn_str s);
 /* Without spaces and tabs around. */
 struct dn_str dn_http_trim(struct dn_str s);
 /* Equal but for the case of letters. */

@@ -101,7 +101,7 @@ struct dn_frame *dn_variant(
 	if (data == DN_DATA_DELTA && text.n == 0)
 		*made = dn_frame_ref(dn_variant(v, DN_DATA_TEXT, form));
 	else
-		*made = dn_form_push(form, text);
+		*made = dn_form_push(form, text, v->deflate);
 	return *made;
 }
 

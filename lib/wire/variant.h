@@ -6,7 +6,7 @@
  * as the difference from the publication before it. Each is made once, when
  * the first subscriber wants it.
  *
- * Ownership: borrows both frames; keeps what it made until
+ * Ownership: borrows both frames and the compressor; keeps what it made until
  *   dn_variants_release. Gives borrowed frames.
  * Thread: one.
  */
@@ -25,8 +25,9 @@ enum dn_data {
 };
 
 struct dn_variants {
-	struct dn_frame *frame; /* of the push, as WebSocket frame */
-	struct dn_frame *base;  /* of the publication before it, or NULL */
+	struct dn_frame *frame;     /* of the push, as WebSocket frame */
+	struct dn_frame *base;      /* of the publication before it, or NULL */
+	struct dn_deflate *deflate; /* the loop's; NULL: nobody needs it */
 	struct dn_buf text[DN_DATA_KINDS];
 	struct dn_frame *made[DN_DATA_KINDS][DN_FORMS];
 };

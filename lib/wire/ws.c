@@ -13,17 +13,22 @@
  * payload of fragments so far, so that a control frame between them needs
  * nothing moved and a flood of small ones costs a byte a byte.
  *
+ * A compressed message is inflated once it is whole, by the reader's one
+ * inflater, into the inflater's own buffer.
+ *
  * It fails in these ways. An illegal head is refused as soon as it is there,
  * oversize before any payload is stored. Text is checked when the message is
- * whole. If wslay refuses what the scan let through, its context is made
- * anew, so that one connection cannot spoil the reader for the others.
+ * whole and inflated. If wslay refuses what the scan let through, its context
+ * is made anew, so that one connection cannot spoil the reader for the others.
  */
 #include "wire/ws.h"
 
 #include "base/buf.h"
 #include "base/json.h"
+#include "wire/deflate.h"
 #include "wire/ws_scan.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <wslay/wslay.h>
 
@@ -33,7 +38,8 @@ enum {
 	SCRATCH_KEEP = 64 * 1024,
 	CODE_PROTOCOL = 1002,
 	CODE_NONE = 1005,
-	CODE_BAD_TEXT = 1007,
+	CODE_BAD_DATA = 1007,
+	CODE_TOO_BIG = 1009,
 };
 
 struct dn_ws_reader {
@@ -44,12 +50,17 @@ struct dn_ws_reader {
 	struct dn_str feed;    /* what wslay still has to read */
 	struct dn_buf scratch; /* the payload that did not fit wslay's buffer,
 				  or a message of fragments */
+	struct dn_inflate *inflate;
+};
+
+struct kind {
+	bool binary, compressed;
 };
 
 struct dn_ws_input {
 	uint32_t magic;
 	uint32_t fragments; /* in `message`; 0: there is none */
-	bool binary;
+	struct kind kind;   /* of the message */
 	struct dn_buf message;
 	struct dn_buf rest;
 	size_t at; /* bytes of `rest` that are done */
@@ -87,6 +98,7 @@ struct dn_ws_reader *dn_ws_reader_new(enum dn_ws_from from, size_t message_max)
 	r->magic = READER_MAGIC;
 	r->from = from;
 	r->message_max = message_max;
+	r->inflate = dn_inflate_new();
 	renew_wslay(r);
 	return r;
 }
@@ -101,6 +113,7 @@ void dn_ws_reader_free(struct dn_ws_reader **slot)
 	DN_CHECK(r, READER_MAGIC);
 	wslay_frame_context_free(r->wslay);
 	dn_buf_release(&r->scratch);
+	dn_inflate_free(&r->inflate);
 	r->magic = 0;
 	free(r);
 }
@@ -195,11 +208,13 @@ struct frame {
 };
 
 static struct dn_ws_scan look(const struct dn_ws_reader *r,
-    const struct dn_ws_input *in, struct dn_str have, size_t message_max)
+    const struct dn_ws_input *in, struct dn_str have,
+    const struct dn_ws_terms *terms)
 {
 	struct dn_ws_place place = {
 	    .from = r->from,
-	    .message_max = message_max,
+	    .message_max = terms->message_max,
+	    .deflate = terms->deflate,
 	    .fragments = in ? in->fragments : 0,
 	    .message_bytes = in ? in->message.n : 0,
 	};
@@ -214,14 +229,15 @@ static bool is_more(const struct dn_ws_scan *scan)
 
 /* The next frame from what waits, topped up with what it lacks. */
 static struct frame next_waiting(struct dn_ws_reader *r,
-    struct dn_ws_input **slot, struct dn_str *bytes, size_t message_max)
+    struct dn_ws_input **slot, struct dn_str *bytes,
+    const struct dn_ws_terms *terms)
 {
 	struct frame f;
 	struct dn_str have;
 
 	for (;;) {
 		have = waiting(*slot);
-		f.scan = look(r, *slot, have, message_max);
+		f.scan = look(r, *slot, have, terms);
 		f.p = have.p;
 		if (!is_more(&f.scan) || bytes->n == 0)
 			break;
@@ -234,13 +250,14 @@ static struct frame next_waiting(struct dn_ws_reader *r,
 
 /* The next frame; when more is needed, all bytes were stored. */
 static struct frame next_frame(struct dn_ws_reader *r,
-    struct dn_ws_input **slot, struct dn_str *bytes, size_t message_max)
+    struct dn_ws_input **slot, struct dn_str *bytes,
+    const struct dn_ws_terms *terms)
 {
 	struct frame f;
 
 	if (waiting(*slot).n > 0)
-		return next_waiting(r, slot, bytes, message_max);
-	f.scan = look(r, *slot, *bytes, message_max);
+		return next_waiting(r, slot, bytes, terms);
+	f.scan = look(r, *slot, *bytes, terms);
 	f.p = bytes->p;
 	if (is_more(&f.scan))
 		store(slot, bytes, bytes->n);
@@ -296,7 +313,7 @@ static struct dn_ws_event close_event(struct dn_str payload)
 	if (!dn_ws_code_valid(ev.code))
 		return bad(CODE_PROTOCOL, "wrong close code");
 	if (!dn_utf8_valid(ev.payload))
-		return bad(CODE_BAD_TEXT, "close reason is not UTF-8");
+		return bad(CODE_BAD_DATA, "close reason is not UTF-8");
 	return ev;
 }
 
@@ -310,23 +327,39 @@ static struct dn_ws_event control_event(
 	    .payload = payload};
 }
 
-static struct dn_ws_event message_event(bool binary, struct dn_str payload)
+static struct dn_ws_event message_event(
+    struct dn_ws_reader *r, struct kind kind, struct dn_str payload, size_t max)
 {
-	if (!binary && payload.n > 0 && !dn_utf8_valid(payload))
-		return bad(CODE_BAD_TEXT, "text is not UTF-8");
+	int rc = 0;
+
+	if (kind.compressed)
+		rc = dn_inflate(r->inflate, payload, max, &payload);
+	if (rc == -EMSGSIZE)
+		return bad(CODE_TOO_BIG, "message is too big");
+	if (rc != 0)
+		return bad(CODE_BAD_DATA, "message cannot be inflated");
+	if (!kind.binary && payload.n > 0 && !dn_utf8_valid(payload))
+		return bad(CODE_BAD_DATA, "text is not UTF-8");
 	return (struct dn_ws_event){
-	    .kind = DN_WS_MESSAGE, .binary = binary, .payload = payload};
+	    .kind = DN_WS_MESSAGE, .binary = kind.binary, .payload = payload};
+}
+
+static struct kind kind_of(const struct frame *f)
+{
+	return (struct kind){.binary = f->scan.opcode == DN_WS_BINARY,
+	    .compressed = f->scan.compressed};
 }
 
 /* Adds a fragment; the last one makes the message, which moves to the
  * reader. */
 static struct dn_ws_event add_fragment(struct dn_ws_reader *r,
-    struct dn_ws_input **slot, const struct frame *f, struct dn_str payload)
+    struct dn_ws_input **slot, const struct frame *f, struct dn_str payload,
+    size_t max)
 {
 	struct dn_ws_input *in = need_input(slot);
 
 	if (in->fragments == 0)
-		in->binary = f->scan.opcode == DN_WS_BINARY;
+		in->kind = kind_of(f);
 	in->fragments++;
 	dn_buf_str(&in->message, payload);
 	if (!f->scan.fin)
@@ -335,11 +368,11 @@ static struct dn_ws_event add_fragment(struct dn_ws_reader *r,
 	dn_buf_release(&r->scratch);
 	r->scratch = in->message;
 	in->message = (struct dn_buf){0};
-	return message_event(in->binary, dn_buf_view(&r->scratch));
+	return message_event(r, in->kind, dn_buf_view(&r->scratch), max);
 }
 
-static struct dn_ws_event frame_event(
-    struct dn_ws_reader *r, struct dn_ws_input **slot, const struct frame *f)
+static struct dn_ws_event frame_event(struct dn_ws_reader *r,
+    struct dn_ws_input **slot, const struct frame *f, size_t max)
 {
 	struct dn_str payload;
 
@@ -352,24 +385,24 @@ static struct dn_ws_event frame_event(
 	if (dn_ws_is_control(f->scan.opcode))
 		return control_event(f->scan.opcode, payload);
 	if (f->scan.fin && f->scan.opcode != DN_WS_CONT)
-		return message_event(f->scan.opcode == DN_WS_BINARY, payload);
-	return add_fragment(r, slot, f, payload);
+		return message_event(r, kind_of(f), payload, max);
+	return add_fragment(r, slot, f, payload, max);
 }
 
-struct dn_ws_event dn_ws_next_max(struct dn_ws_reader *r,
-    struct dn_ws_input **slot, struct dn_str *bytes, size_t message_max)
+struct dn_ws_event dn_ws_next_on(struct dn_ws_reader *r,
+    struct dn_ws_input **slot, struct dn_str *bytes, struct dn_ws_terms terms)
 {
 	struct dn_ws_event ev = {.kind = DN_WS_MORE};
 	struct frame f;
 
 	DN_CHECK(r, READER_MAGIC);
-	if (message_max > r->message_max)
-		message_max = r->message_max;
+	if (terms.message_max > r->message_max)
+		terms.message_max = r->message_max;
 	while (ev.kind == DN_WS_MORE) {
-		f = next_frame(r, slot, bytes, message_max);
+		f = next_frame(r, slot, bytes, &terms);
 		if (is_more(&f.scan))
 			return ev;
-		ev = frame_event(r, slot, &f);
+		ev = frame_event(r, slot, &f, terms.message_max);
 		settle(slot);
 	}
 	if (ev.kind == DN_WS_BAD || ev.kind == DN_WS_CLOSED) {
@@ -382,7 +415,9 @@ struct dn_ws_event dn_ws_next_max(struct dn_ws_reader *r,
 struct dn_ws_event dn_ws_next(
     struct dn_ws_reader *r, struct dn_ws_input **slot, struct dn_str *bytes)
 {
-	return dn_ws_next_max(r, slot, bytes, r->message_max);
+	struct dn_ws_terms terms = {.message_max = r->message_max};
+
+	return dn_ws_next_on(r, slot, bytes, terms);
 }
 
 bool dn_ws_code_valid(unsigned code)

@@ -19,8 +19,9 @@
  *
  * Ownership: the connection owns the input (dn_ws_input_free); the payload
  *   of an event is valid until the next call with this reader.
- * Limits: a message has at most message_max bytes and DN_WS_FRAGMENTS_MAX
- *   frames; an input holds one message, one frame and what was kept.
+ * Limits: a message has at most message_max bytes, on the wire and inflated,
+ *   and DN_WS_FRAGMENTS_MAX frames; an input holds one message, one frame and
+ *   what was kept.
  * Errors: DN_WS_BAD with the close code to send: 1002, 1007, 1009.
  * Thread: a reader and its inputs belong to one thread.
  */
@@ -41,7 +42,7 @@ enum dn_ws_from {
 
 enum dn_ws_kind {
 	DN_WS_MORE,    /* nothing more; all bytes were taken */
-	DN_WS_MESSAGE, /* one whole message; text is valid UTF-8 */
+	DN_WS_MESSAGE, /* one whole message, inflated; text is valid UTF-8 */
 	DN_WS_PINGED,  /* to be answered with a pong of the same payload */
 	DN_WS_PONGED,
 	DN_WS_CLOSED,  /* the peer closes with `code`, 1005 when it has none;
@@ -60,6 +61,12 @@ struct dn_ws_event {
 	const char *reason; /* of BAD and REFUSED; a literal */
 };
 
+/* What a connection may send. */
+struct dn_ws_terms {
+	size_t message_max; /* no effect above the reader's */
+	bool deflate;       /* permessage-deflate was negotiated (ws_offer.h) */
+};
+
 struct dn_ws_reader;
 struct dn_ws_input;
 
@@ -73,9 +80,9 @@ void dn_ws_reader_free(struct dn_ws_reader **reader);
  * feeds this connection no more. */
 DN_MUST_CHECK struct dn_ws_event dn_ws_next(struct dn_ws_reader *reader,
     struct dn_ws_input **input, struct dn_str *bytes);
-/* The same with a smaller limit for this connection. */
-DN_MUST_CHECK struct dn_ws_event dn_ws_next_max(struct dn_ws_reader *reader,
-    struct dn_ws_input **input, struct dn_str *bytes, size_t message_max);
+/* The same on the connection's own terms. */
+DN_MUST_CHECK struct dn_ws_event dn_ws_next_on(struct dn_ws_reader *reader,
+    struct dn_ws_input **input, struct dn_str *bytes, struct dn_ws_terms terms);
 /* Stores the rest of *bytes unread, for a later dn_ws_next. */
 void dn_ws_keep(struct dn_ws_input **input, struct dn_str *bytes);
 /* Memory held by an input, for accounting; 0 for NULL. */

@@ -44,6 +44,16 @@ static void check_order(
 		refuse(scan, CODE_PROTOCOL, "message inside a message");
 }
 
+/* RSV1 is fine in the first frame of a message, once it was negotiated. */
+static bool is_reserved(unsigned first, const struct dn_ws_place *place)
+{
+	unsigned opcode = first & OPCODE;
+
+	if (place->deflate && (opcode == DN_WS_TEXT || opcode == DN_WS_BINARY))
+		first &= ~(unsigned)DN_WS_COMPRESSED;
+	return (first & RESERVED) != 0;
+}
+
 static void check_start(
     struct dn_ws_scan *scan, const uint8_t *p, const struct dn_ws_place *place)
 {
@@ -51,7 +61,8 @@ static void check_start(
 
 	scan->fin = p[0] & FIN;
 	scan->opcode = (enum dn_ws_opcode)(p[0] & OPCODE);
-	if (p[0] & RESERVED)
+	scan->compressed = p[0] & DN_WS_COMPRESSED;
+	if (is_reserved(p[0], place))
 		refuse(scan, CODE_PROTOCOL, "reserved bit");
 	else if (!is_known(scan->opcode))
 		refuse(scan, CODE_PROTOCOL, "unknown opcode");

@@ -18,12 +18,14 @@
 struct dn_ws_place {
 	enum dn_ws_from from;
 	size_t message_max;
+	bool deflate;         /* compressed messages may come */
 	uint32_t fragments;   /* of the unfinished message; 0: there is none */
 	size_t message_bytes; /* of its payload so far */
 };
 
 struct dn_ws_scan {
 	bool fin;
+	bool compressed; /* the message that begins here */
 	enum dn_ws_opcode opcode;
 	size_t length; /* of the payload */
 	size_t whole;  /* of head and payload */

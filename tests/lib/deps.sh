@@ -11,7 +11,7 @@ packages()
 	build)
 		echo gcc libc6-dev pkg-config libuv1-dev libsqlite3-dev \
 		    libjansson-dev libssl-dev libwslay-dev \
-		    libhttp-parser-dev libjq-dev libpcre2-dev
+		    libhttp-parser-dev libjq-dev libpcre2-dev zlib1g-dev
 		;;
 	demo) echo bash jq ;;
 	test)
@@ -35,7 +35,7 @@ have()
 	[ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = \
 	    installed ] && return
 	case $1 in
-	lib*) return 1 ;;
+	lib* | zlib*) return 1 ;;
 	nodejs) command -v node ;;
 	*) command -v "$1" ;;
 	esac >/dev/null

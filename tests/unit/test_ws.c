@@ -14,6 +14,7 @@
 enum { MESSAGE_MAX = 64 * 1024 };
 
 static struct dn_ws_reader *reader;
+static struct dn_ws_terms terms = {.message_max = MESSAGE_MAX};
 
 /* ---- writing a client's frames ---- */
 
@@ -82,7 +83,8 @@ static bool drain(
 	struct dn_ws_event ev;
 	bool open = true;
 
-	while ((ev = dn_ws_next(reader, input, bytes)).kind != DN_WS_MORE) {
+	while ((ev = dn_ws_next_on(reader, input, bytes, terms)).kind !=
+	       DN_WS_MORE) {
 		write_event(out, &ev);
 		if (is_last(&ev))
 			open = false;
@@ -379,19 +381,81 @@ static void test_memory(void)
 
 static void test_smaller_limit(void)
 {
+	struct dn_ws_terms at_8 = {.message_max = 8}, at_7 = {.message_max = 7};
 	struct dn_ws_input *input = NULL;
 	struct dn_buf s = {0};
 	struct dn_str bytes;
 
 	add_text(&s, 0x81, "12345678");
 	bytes = dn_buf_view(&s);
-	IS_NUM(dn_ws_next_max(reader, &input, &bytes, 8).kind, DN_WS_MESSAGE,
+	IS_NUM(dn_ws_next_on(reader, &input, &bytes, at_8).kind, DN_WS_MESSAGE,
 	    "at the connection's own limit");
 	bytes = dn_buf_view(&s);
-	IS_NUM(dn_ws_next_max(reader, &input, &bytes, 7).code, 1009,
+	IS_NUM(dn_ws_next_on(reader, &input, &bytes, at_7).code, 1009,
 	    "over the connection's own limit");
 	IS_NUM(bytes.n, 0, "the rest is dropped");
 	dn_buf_release(&s);
+}
+
+/* "Hello", as RFC 7692 has it. */
+#define HELLO "\xf2\x48\xcd\xc9\xc9\x07\x00"
+
+static void test_compressed(void)
+{
+	struct dn_buf s = {0};
+
+	terms.deflate = true;
+	add_frame(&s, 0xc1, DN_STR(HELLO));
+	add_text(&s, 0x81, "plain");
+	add_frame(&s, 0xc2, DN_STR(HELLO));
+	add_frame(&s, 0xc1, DN_STR("\0"));
+	check(&s,
+	    "message [Hello]\nmessage [plain]\nbinary message [Hello]\n"
+	    "message []\n",
+	    "compressed messages and others");
+	add_frame(&s, 0x41, DN_STR("\xf2\x48\xcd"));
+	add_text(&s, 0x89, "one");
+	add_frame(&s, 0x00, DN_STR(""));
+	add_frame(&s, 0x80, DN_STR("\xc9\xc9\x07\x00"));
+	add_text(&s, 0x01, "pl");
+	add_text(&s, 0x80, "ain");
+	check(&s, "ping [one]\nmessage [Hello]\nmessage [plain]\n",
+	    "a compressed message in fragments, then another");
+	add_frame(&s, 0x41, DN_STR("\xf2\x48"));
+	check(&s, "...", "an unfinished one");
+	add_frame(&s, 0xc1, DN_STR("\xf2\x48\xcd"));
+	check(&s, "bad 1007 message cannot be inflated\n", "half of one");
+	add_frame(&s, 0xc1, DN_STR("\0\x01\0\xfe\xff\xc3\0"));
+	check(&s, "bad 1007 text is not UTF-8\n", "half a character in it");
+	add_frame(&s, 0xc2, DN_STR("\0\x01\0\xfe\xff\xc3\0"));
+	check(&s, "binary message [\xc3]\n", "which is fine in a binary one");
+	terms.message_max = 4;
+	add_frame(&s, 0xc1, DN_STR(HELLO));
+	check(&s, "bad 1009 message is too big\n", "too long on the wire");
+	terms.message_max = 9;
+	add_frame(&s, 0xc1, DN_STR("\x4a\x4c\x84\x02\x00\x00"));
+	check(&s, "message [aaaaaaaaa]\n", "at the limit when inflated");
+	terms.message_max = 8;
+	add_frame(&s, 0xc1, DN_STR("\x4a\x4c\x84\x02\x00\x00"));
+	check(&s, "bad 1009 message is too big\n", "over it");
+	terms.message_max = MESSAGE_MAX;
+	terms.deflate = false;
+}
+
+static void test_rsv1(void)
+{
+	terms.deflate = true;
+	check_bad(0xa1, true, 0, 0, "message [before]\nbad 1002 reserved bit\n",
+	    "RSV2");
+	check_bad(0xd1, true, 0, 0, "message [before]\nbad 1002 reserved bit\n",
+	    "RSV1 and RSV3");
+	check_bad(0xc9, true, 0, 0, "message [before]\nbad 1002 reserved bit\n",
+	    "RSV1 on a ping");
+	check_bad(0xc0, true, 0, 0, "message [before]\nbad 1002 reserved bit\n",
+	    "RSV1 on a continuation");
+	check_bad(0xc3, true, 0, 0, "message [before]\nbad 1002 reserved bit\n",
+	    "RSV1 on an unknown opcode");
+	terms.deflate = false;
 }
 
 static void test_stop_between(void)
@@ -467,6 +531,8 @@ int main(void)
 	test_fragment_count();
 	test_memory();
 	test_smaller_limit();
+	test_compressed();
+	test_rsv1();
 	test_stop_between();
 	test_from_server();
 	test_accept();
