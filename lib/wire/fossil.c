@@ -8,17 +8,18 @@
  * index of the base: blocks of 16 bytes by their hash. Each guess is extended
  * forwards, and backwards into the literal; the longest that is shorter than
  * what it replaces becomes a copy. The common end is taken off beforehand, and
- * the index is built only when the diagonal fails, so that an appended or
- * replaced field costs two comparisons.
+ * the index is built only when the diagonal fails: text that is appended, or
+ * replaced in one place by as much, needs none.
  *
  * A base of up to 8 KiB is indexed at every byte, a larger one in steps of up
  * to 16, where a match of 31 bytes has a whole block in it. Two loads hash a
  * block, so there is no rolling state.
  *
  * How it fails: never, but a delta may not pay. The work is bounded for
- * hostile texts too: a chain of equal hashes is followed for CHAIN_MAX blocks,
- * and a match that was extended far is always taken, for 16 bytes are more
- * than any copy costs, so that its bytes are not looked at again.
+ * hostile texts too. A chain of equal hashes is followed for CHAIN_MAX blocks,
+ * all chains together for one block a byte of the target; after that there is
+ * the diagonal. A match that was extended far is always taken, for 16 bytes
+ * are more than any copy costs, so its bytes are not looked at again.
  */
 #include "wire/fossil.h"
 
@@ -56,6 +57,7 @@ struct delta {
 	size_t written; /* bytes of the target that are in out */
 	size_t end;     /* of the target, without what it ends with in common */
 	size_t diagonal; /* from target to base, modulo the word */
+	size_t steps;    /* that may still be taken along chains */
 	struct index index;
 	struct dn_buf *out;
 };
@@ -179,28 +181,30 @@ static struct match cut(struct dn_str target, struct match m)
 	return m;
 }
 
-/* Whether a copy is shorter than the bytes it stands for, the head of the
- * literal it splits off included. */
+/* Whether a copy, and the head of the literal that it may split off, are
+ * shorter than the bytes it stands for. So a copy never makes a delta longer.
+ */
 static bool pays(const struct delta *d, struct match m)
 {
 	size_t cost = digits(m.n) + digits(m.base) + 2;
 
 	if (m.target > d->written)
-		cost += 2;
+		cost += digits(d->target.n - d->written) + 1;
 	return m.n > cost || dn_fossil_json_size((struct dn_str){
 				 d->target.p + m.target, m.n}) > cost;
 }
 
-/* The match around these two places; n is 0 where there is none. */
+/* The match around these two places, n is 0 where there is none. The target
+ * has NEAR bytes there. */
 static struct match extend(const struct delta *d, size_t base, size_t target)
 {
 	const char *b = d->base.p + base, *t = d->target.p + target;
 	size_t room = d->base.n - base, left = d->end - target, before;
 	struct match m = {base, target, 0};
 
+	if (room < NEAR || dn_load8(b) != dn_load8(t))
+		return m;
 	m.n = common_start(b, t, room < left ? room : left);
-	if (m.n < NEAR)
-		return (struct match){0, 0, 0};
 	left = target - d->written;
 	before = common_end(b, t, base < left ? base : left);
 	m.base -= before;
@@ -257,7 +261,7 @@ static struct match find(struct delta *d, size_t at)
 	if (d->index.head == NULL)
 		build_index(&d->index, d->base);
 	i = d->index.head[slot(&d->index, d->target.p + at)];
-	while (i != 0 && tries-- > 0) {
+	for (; i != 0 && tries > 0 && d->steps > 0; tries--, d->steps--) {
 		struct match m = extend(d, (i - 1) * d->index.step, at);
 
 		if (m.n > best.n)
@@ -293,7 +297,7 @@ static void write_delta(struct delta *d)
 	while (d->end - at >= NEAR) {
 		struct match m = find(d, at);
 
-		if (pays(d, m)) {
+		if (m.n > 0 && pays(d, m)) {
 			put_copy(d, m);
 			at = d->written;
 		} else {
@@ -310,7 +314,8 @@ static void write_delta(struct delta *d)
 bool dn_fossil_delta(struct dn_str base, struct dn_str target, size_t less_than,
     struct dn_buf *out)
 {
-	struct delta d = {.base = base, .target = target, .out = out};
+	struct delta d = {
+	    .base = base, .target = target, .steps = target.n, .out = out};
 	size_t from = out->n;
 
 	if (base.n > DN_FOSSIL_MAX || target.n > DN_FOSSIL_MAX)

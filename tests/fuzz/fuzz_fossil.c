@@ -17,6 +17,7 @@ struct undo {
 	struct dn_buf *out;
 	unsigned copies;
 	unsigned literals;
+	size_t literal_bytes;
 	bool split; /* a literal is no UTF-8 */
 };
 
@@ -75,6 +76,7 @@ static bool undo_literal(struct undo *u, uint32_t n)
 	u->patch.p += n;
 	u->patch.n -= n;
 	u->literals++;
+	u->literal_bytes += n;
 	return true;
 }
 

@@ -86,6 +86,107 @@ static void test_moved(void)
 	dn_buf_release(&b);
 }
 
+static uint64_t seed = 88172645463325252u;
+
+static size_t below(size_t bound)
+{
+	seed ^= seed << 13;
+	seed ^= seed >> 7;
+	seed ^= seed << 17;
+	return (size_t)(seed % bound);
+}
+
+/* Random, so that what matches does so on purpose. */
+static void add_letters(struct dn_buf *b, size_t n)
+{
+	while (n-- > 0)
+		dn_buf_byte(b, (char)('a' + below(26)));
+}
+
+/* In a base that is indexed in the widest steps, a match is found from 31
+ * bytes on, wherever it is, and whole. */
+static void test_found(void)
+{
+	enum { PIECE = 31, PIECES = 200 };
+	struct dn_buf a = {0}, b = {0};
+	struct undo u;
+	int i;
+
+	add_letters(&a, DN_FOSSIL_MAX);
+	for (i = 0; i < PIECES; i++) {
+		dn_buf_byte(&b, '-');
+		dn_buf_add(&b, a.p + below(a.n - PIECE), PIECE);
+	}
+	dn_buf_byte(&b, '-');
+	OK(make(dn_buf_view(&a), dn_buf_view(&b), &u), "pieces of the base");
+	IS_NUM(u.copies, PIECES, "are all copied");
+	IS_NUM(u.literal_bytes, PIECES + 1, "byte for byte");
+	dn_buf_release(&a);
+	dn_buf_release(&b);
+}
+
+/* Behind an insertion the base goes on three bytes later; what is between two
+ * changed bytes is shorter than a block. */
+static void test_changed_in_place(void)
+{
+	enum { RUN = 12, RUNS = 20 };
+	struct dn_buf a = {0}, b = {0};
+	struct undo u;
+	int i;
+
+	add_letters(&a, 40 + RUNS * RUN);
+	dn_buf_lit(&b, "+++");
+	dn_buf_str(&b, dn_buf_view(&a));
+	for (i = 0; i < RUNS; i++)
+		b.p[3 + 40 + i * RUN] = '-';
+	b.p[b.n - 1] = '-';
+	OK(make(dn_buf_view(&a), dn_buf_view(&b), &u), "changes in place");
+	IS_NUM(u.literal_bytes, 3 + RUNS + 1, "nothing else is a literal");
+	dn_buf_release(&a);
+	dn_buf_release(&b);
+}
+
+static void test_longest(void)
+{
+	struct dn_buf a = {0}, b = {0};
+	struct undo u;
+	size_t block, rest;
+
+	add_letters(&a, 20);
+	block = a.n;
+	dn_buf_byte(&a, '1');
+	add_letters(&a, 50);
+	dn_buf_add(&a, a.p, block);
+	rest = a.n - block;
+	add_letters(&a, 100);
+	dn_buf_byte(&b, '<');
+	dn_buf_add(&b, a.p + rest, a.n - rest);
+	dn_buf_byte(&b, '>');
+	OK(make(dn_buf_view(&a), dn_buf_view(&b), &u), "two places to copy");
+	IS_NUM(u.copies, 1, "the longer one is taken");
+	dn_buf_release(&a);
+	dn_buf_release(&b);
+}
+
+/* At offsets of three digits, nine bytes in the middle of a literal are what a
+ * copy and one more head of a literal take. */
+static void test_short_match(void)
+{
+	struct dn_buf a = {0}, b = {0};
+	struct undo u;
+	size_t i;
+
+	add_letters(&a, 6000);
+	dn_buf_str(&b, dn_buf_view(&a));
+	for (i = 0; i < b.n; i++)
+		if (i % 108 >= 9 || i < 5000)
+			b.p[i] = '-';
+	OK(make(dn_buf_view(&a), dn_buf_view(&b), &u), "short matches");
+	IS_NUM(u.copies, 0, "do not pay");
+	dn_buf_release(&a);
+	dn_buf_release(&b);
+}
+
 /* Neighbours that share their first or last bytes: a delta of bytes would
  * split them. */
 static void test_utf8_cuts(void)
@@ -112,16 +213,6 @@ static void test_utf8_cuts(void)
 	OK(ok, "no character is split");
 	dn_buf_release(&a);
 	dn_buf_release(&b);
-}
-
-static uint64_t seed = 88172645463325252u;
-
-static size_t below(size_t bound)
-{
-	seed ^= seed << 13;
-	seed ^= seed >> 7;
-	seed ^= seed << 17;
-	return (size_t)(seed % bound);
 }
 
 static void add_words(struct dn_buf *b, size_t count)
@@ -162,13 +253,26 @@ static void edit(struct dn_str a, struct dn_buf *b)
 	dn_buf_add(b, a.p + to, a.n - to);
 }
 
+/* Whether the delta in patch is not longer than one literal. */
+static bool pays(struct dn_str target)
+{
+	struct dn_buf plain = {0};
+	bool ok;
+
+	ok = dn_fossil_delta(DN_STR(""), target, SIZE_MAX, &plain) &&
+	     dn_fossil_json_size(dn_buf_view(&patch)) <=
+		 dn_fossil_json_size(dn_buf_view(&plain));
+	dn_buf_release(&plain);
+	return ok;
+}
+
 static void test_random_edits(void)
 {
 	enum { PAIRS = 10000 };
 	struct dn_buf a = {0}, b = {0}, c = {0};
 	size_t whole = 0, small = 0;
 	struct undo u;
-	int right = 0, i;
+	int right = 0, paying = 0, i;
 
 	for (i = 0; i < PAIRS; i++) {
 		size_t edits = 1 + below(5);
@@ -182,10 +286,12 @@ static void test_random_edits(void)
 			dn_buf_str(&b, dn_buf_view(&c));
 		}
 		right += make(dn_buf_view(&a), dn_buf_view(&b), &u) && !u.split;
+		paying += pays(dn_buf_view(&b));
 		whole += b.n;
 		small += patch.n;
 	}
 	IS_NUM(right, PAIRS, "random edits come out byte for byte");
+	IS_NUM(paying, PAIRS, "no delta is longer than one literal");
 	OK(small < whole / 4, "and the deltas are small");
 	dn_buf_release(&a);
 	dn_buf_release(&b);
@@ -246,7 +352,7 @@ static void hostile(
 
 static void test_hostile(void)
 {
-	static char block[65537], other[65537];
+	static char block[65537], other[65537], middle[8194];
 	size_t i;
 
 	for (i = 0; i < 65536; i++)
@@ -259,7 +365,9 @@ static void test_hostile(void)
 	    "aaaaaaaaaaaaaaaa", "aaaaaaaaaaaaaaaa", true, "blocks of one hash");
 	hostile("aaaaaaaaaaaaaaaaaaaaaaaa", "aaaaaaaaaaaaaaa", true,
 	    "blocks of one hash that match nowhere");
-	hostile("\x80", "\x80", false, "the middle of a character all over");
+	memset(middle, 0x80, sizeof(middle) - 2);
+	middle[sizeof(middle) - 2] = '<';
+	hostile(middle, "\x80", false, "the middle of a character all over");
 	hostile(block, block, false, "64 KiB again and again");
 	hostile(block, other, true, "64 KiB with a changed byte");
 }
@@ -272,8 +380,9 @@ static void test_limits(void)
 
 	memset(big, 'a', sizeof(big));
 	OK(make(most, most, &u), "the greatest sides");
-	OK(!make(over, most, &u), "a base above the limit");
-	OK(!make(most, over, &u), "a target above the limit");
+	patch.n = 0;
+	OK(!dn_fossil_delta(over, most, SIZE_MAX, &patch), "a base above it");
+	OK(!dn_fossil_delta(most, over, SIZE_MAX, &patch), "a target above it");
 	IS_NUM(patch.n, 0, "nothing is written");
 }
 
@@ -311,6 +420,10 @@ int main(void)
 	test_fixed();
 	test_both_ends();
 	test_moved();
+	test_found();
+	test_changed_in_place();
+	test_longest();
+	test_short_match();
 	test_utf8_cuts();
 	test_random_edits();
 	test_no_utf8();
