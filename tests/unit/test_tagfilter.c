@@ -89,6 +89,8 @@ static void test_texts(void)
 	    {"{'key':'e','cmp':'ct','val':'bc'}", "{'e':'abcd'}", 1},
 	    {"{'key':'e','cmp':'ct','val':'bc'}", "{'e':'acbd'}", 0},
 	    {"{'key':'e','cmp':'ct','val':'bc'}", "{}", 0},
+	    {"{'key':'e','cmp':'sw','val':'a\\''}", "{'e':'a'}", 0},
+	    {"{'key':'e','cmp':'ew','val':'\\'a'}", "{'e':'a'}", 0},
 	    {"{'key':'e','cmp':'ex'}", "{'e':'1'}", 1},
 	    {"{'key':'e','cmp':'ex'}", "{'e':''}", 1},
 	    {"{'key':'e','cmp':'ex'}", "{'f':'1'}", 0},
@@ -119,6 +121,9 @@ static void test_sets(void)
 	    {"{'op':'and','nodes':[{'key':'a','cmp':'in','vals':['1','2']},"
 	     "{'key':'b','cmp':'in','vals':['3']}]}",
 		"{'a':'3','b':'3'}", 0},
+	    {"{'op':'and','nodes':[{'key':'a','cmp':'in','vals':['1','2']},"
+	     "{'key':'b','cmp':'in','vals':['3']}]}",
+		"{'a':'2','b':'1'}", 0},
 	};
 
 	check(cases, DN_ARRAY_LEN(cases));
@@ -232,6 +237,12 @@ static void test_combinations(void)
 	    {"{'op':'and','nodes':[{'op':'or','nodes':[" NO "," YES "]},"
 	     "{'op':'or','nodes':[" NO "," NO "," NO "]}," YES "]}",
 		"{'y':''}", 0},
+	    {"{'op':'or','nodes':[{'op':'and','nodes':[" YES "," NO "]}," NO
+	     "]}",
+		"{'y':''}", 0},
+	    {"{'op':'and','nodes':[{'op':'or','nodes':[" YES "," NO "]}," YES
+	     "]}",
+		"{'y':''}", 1},
 	    {"{'op':'','key':'y','cmp':'ex','val':'','vals':[ ],'nodes':[]}",
 		"{'y':''}", 1},
 	    {"{'op':'and','key':'','cmp':'','val':'','vals':[],"
@@ -434,6 +445,7 @@ static void test_view(void)
 	struct dn_buf a = {0}, b = {0}, many = {0};
 	struct dn_tagfilter *f;
 	struct dn_err err;
+	size_t used = 0;
 	int i;
 
 	dn_buf_byte(&many, '{');
@@ -445,6 +457,9 @@ static void test_view(void)
 	for (i = 0; i < 3; i++) {
 		dn_tagfilter_view_read(&view, json(&b, many.p));
 		IS_NUM(view.count, 100, "many tags");
+		if (i == 0)
+			used = view.scratch.n;
+		IS_NUM(view.scratch.n, used, "no more memory than before");
 		OK(dn_tagfilter_matches(f, &view), "one of them");
 		dn_tagfilter_view_read(&view, json(&b, "{'k9':'8'}"));
 		IS_NUM(view.count, 1, "one tag");
