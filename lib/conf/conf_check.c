@@ -15,6 +15,7 @@
 #include "conf/address.h"
 #include "base/diag.h"
 #include "log/log.h"
+#include "record/channel.h"
 
 static bool has_log(const struct dn_conf *conf)
 {
@@ -172,6 +173,21 @@ static void check_grants(struct dn_conf_reader *r, const struct dn_conf_ns *ns)
 	check_grant(r, "presence", &ns->presence_of);
 }
 
+/* Nobody but the server publishes events (permit.h). */
+static void check_events(struct dn_conf_reader *r, const struct dn_conf_ns *ns)
+{
+	const struct dn_conf_grant *grant = &ns->publish;
+	size_t mark;
+
+	if (strcmp(ns->name, DN_CHANNEL_EVENTS) != 0 ||
+	    (!grant->client && !grant->subscriber))
+		return;
+	mark = dn_conf_enter(r, grant->client ? "allow_publish_for_client"
+					      : "allow_publish_for_subscriber");
+	dn_conf_no_effect(r, "the server alone publishes events");
+	dn_conf_leave(r, mark);
+}
+
 static void check_ns(struct dn_conf_reader *r, struct dn_conf_ns *ns)
 {
 	size_t mark = dn_conf_enter(r, ns->name);
@@ -180,6 +196,7 @@ static void check_ns(struct dn_conf_reader *r, struct dn_conf_ns *ns)
 	check_history(r, ns);
 	check_record(r, ns);
 	check_grants(r, ns);
+	check_events(r, ns);
 	if (ns->log && ns->history_ttl_us > r->conf->rehydrate_us)
 		r->conf->rehydrate_us = ns->history_ttl_us;
 	dn_conf_leave(r, mark);

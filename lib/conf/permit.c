@@ -105,6 +105,10 @@ int dn_permit(const struct dn_permit_who *who, enum dn_permit_op op,
 		return 0;
 	if (op == DN_PERMIT_SUBSCRIBE)
 		return may_subscribe(who, ns, channel, err);
+	if (op == DN_PERMIT_PUBLISH && dn_str_is(channel, DN_CHANNEL_EVENTS))
+		return dn_err_set(err, -EACCES,
+		    "in the channel \"" DN_CHANNEL_EVENTS
+		    "\" the server alone publishes");
 	return by_grant(who, op, ns, err);
 }
 

@@ -46,6 +46,10 @@
 	    "Undelivered ones taken at a redelivery") \
 	X(fanout_lost, "dnot_fanout_lost_total", "counter", \
 	    "Fan-outs between loops given up; subscribers were told (2500)") \
+	X(events, "dnot_events_total", "counter", \
+	    "Events for the channels $events") \
+	X(events_lost, "dnot_events_lost_total", "counter", \
+	    "Events that their channel's owner or its log had no room for") \
 	X(log_lost, "dnot_log_lost_total", "counter", \
 	    "Writes that the log refused for good") \
 	X(bytes_in, "dnot_received_bytes_total", "counter", "Bytes received") \

@@ -84,6 +84,14 @@ static void pause_reading(struct dn_conn *conn)
 	uv_read_stop(&conn->stream);
 }
 
+static void send_close(struct dn_conn *conn, unsigned code, const char *reason)
+{
+	struct dn_frame *frame = dn_form_close(conn->form, code, reason);
+
+	dn_conn_send(conn, frame, NULL, true);
+	dn_frame_unref(&frame);
+}
+
 static void on_ws_event(struct dn_conn *conn, const struct dn_ws_event *ev)
 {
 	struct dn_frame *pong;
@@ -105,7 +113,8 @@ static void on_ws_event(struct dn_conn *conn, const struct dn_ws_event *ev)
 		dn_session_pong(conn->session);
 		return;
 	case DN_WS_CLOSED:
-		dn_conn_close(conn, ev->code == 1005 ? 1000 : ev->code, "bye");
+		send_close(conn, ev->code == 1005 ? 1000 : ev->code, "bye");
+		dn_conn_end(conn);
 		return;
 	case DN_WS_BAD:
 		dn_conn_close(conn, ev->code, ev->reason);
@@ -429,8 +438,9 @@ void dn_conn_live(
 
 /* --- ending ------------------------------------------------------------- */
 
-/* From now on nothing is read or queued; what is queued goes out. */
-void dn_conn_end(struct dn_conn *conn)
+/* From now on nothing is read or queued; what is queued goes out. Code and
+ * reason are what the session's end is told as. */
+static void end(struct dn_conn *conn, unsigned code, const char *reason)
 {
 	int64_t patience = conn->state == DN_CONN_HTTP
 			       ? conn->loop->conf->http_timeout_us
@@ -442,7 +452,7 @@ void dn_conn_end(struct dn_conn *conn)
 		dn_stat_sub(&conn->loop->stats.connections, 1);
 	conn->state = DN_CONN_CLOSING;
 	if (conn->session != NULL)
-		dn_session_end(&conn->session);
+		dn_session_end(&conn->session, code, reason);
 	dn_ws_input_free(&conn->input);
 	dn_http_free(&conn->http);
 	dn_buf_release(&conn->kept);
@@ -454,16 +464,17 @@ void dn_conn_end(struct dn_conn *conn)
 	mark_dirty(conn);
 }
 
+void dn_conn_end(struct dn_conn *conn)
+{
+	end(conn, 3000, "connection closed");
+}
+
 void dn_conn_close(struct dn_conn *conn, unsigned code, const char *reason)
 {
-	struct dn_frame *frame;
-
 	if (conn->state != DN_CONN_LIVE)
 		return;
-	frame = dn_form_close(conn->form, code, reason);
-	dn_conn_send(conn, frame, NULL, true);
-	dn_frame_unref(&frame);
-	dn_conn_end(conn);
+	send_close(conn, code, reason);
+	end(conn, code, reason);
 }
 
 void dn_conn_close_slow(struct dn_conn *conn)

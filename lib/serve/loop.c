@@ -14,6 +14,7 @@
 
 #include "serve/conn.h"
 #include "serve/loop.h"
+#include "session/events.h"
 #include "session/local.h"
 #include "serve/server.h"
 #include "session/session.h"
@@ -196,9 +197,7 @@ static bool hub_fanout(void *arg, unsigned to, const struct dn_fan *fan)
 
 static void hub_occupancy(void *arg, const struct dn_ask *ask, bool occupied)
 {
-	(void)arg;
-	(void)ask;
-	(void)occupied;
+	dn_events_occupancy(arg, ask, occupied);
 }
 
 static int64_t hub_wall(void *arg)
@@ -322,6 +321,10 @@ static void on_prepare(uv_prepare_t *handle)
 		resume_paused(loop);
 		flush_dirty(loop);
 	}
+	if (loop->events.count > 0) {
+		dn_events_send(loop);
+		flush_dirty(loop);
+	}
 	hand_over_all(loop);
 }
 
@@ -428,6 +431,7 @@ void dn_loop_release(struct dn_loop *loop)
 	uv_walk(&loop->uv, close_handle, NULL);
 	(void)uv_run(&loop->uv, UV_RUN_DEFAULT);
 	on_wake(&loop->wake);
+	dn_events_release(loop);
 	dn_hub_free(&loop->hub);
 	DN_ASSERT(uv_loop_close(&loop->uv) == 0);
 	uv_mutex_destroy(&loop->lock);

@@ -15,6 +15,7 @@
 #include "base/diag.h"
 #include "serve/notify.h"
 #include "serve/server_impl.h"
+#include "session/events.h"
 #include "session/session.h"
 
 enum {
@@ -108,6 +109,11 @@ static void on_drain(uv_timer_t *timer)
 		return;
 	while ((conn = dn_map_any(&loop->conns, &at)) != NULL)
 		dn_conn_drop(conn);
+	/* The events of their ends are publications, too. */
+	dn_events_send(loop);
+	if (loop->events_open > 0 &&
+	    dn_mono_us() < loop->drain_until_us + OUTCOMES_US)
+		return;
 	uv_timer_stop(timer);
 	tell_first(loop, run_drained);
 }

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "api/api.h"
+#include "session/events.h"
 #include "session/session.h"
 #include "session/session_impl.h"
 
@@ -52,7 +53,7 @@ void dn_connecting_free(struct dn_connecting **cp)
 	free(c);
 }
 
-void dn_session_end(struct dn_session **sp)
+void dn_session_end(struct dn_session **sp, unsigned code, const char *reason)
 {
 	struct dn_session *s = *sp;
 	struct dn_sub *sub;
@@ -65,8 +66,9 @@ void dn_session_end(struct dn_session **sp)
 	dn_timer_cancel(&s->expiry);
 	dn_roster_leave(&s->loop->roster, s);
 	while ((sub = dn_map_any(&s->subs, &at)) != NULL)
-		dn_sub_leave(s, sub, 0, false);
+		dn_sub_leave(sub, 1, "client disconnected");
 	dn_map_release(&s->subs);
+	dn_events_disconnected(s, code, reason);
 	if (s->doomed) {
 		struct dn_session **d = &s->loop->doomed;
 

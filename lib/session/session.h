@@ -66,8 +66,9 @@ struct dn_session {
 DN_MUST_CHECK struct dn_session *dn_session_new(struct dn_conn *conn,
     const struct dn_conf_tenant *tenant, const unsigned char *key_sha256,
     bool native_ping);
-/* The connection ends: leaves every channel. */
-void dn_session_end(struct dn_session **session);
+/* The connection ends, with that code and reason: leaves every channel. */
+void dn_session_end(
+    struct dn_session **session, unsigned code, const char *reason);
 
 /* One message: commands, separated by newlines. */
 void dn_session_message(struct dn_session *session, struct dn_str text);

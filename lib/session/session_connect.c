@@ -13,6 +13,7 @@
 
 #include "base/diag.h"
 #include "serve/server.h"
+#include "session/events.h"
 #include "session/session_impl.h"
 
 enum { APP_MAX = 16, APP_VERSION_MAX = 64 };
@@ -225,7 +226,7 @@ static void leave_all(struct dn_session *s)
 	size_t at = 0;
 
 	while ((sub = dn_map_any(&s->subs, &at)) != NULL)
-		dn_sub_leave(s, sub, 0, false);
+		dn_sub_leave(sub, 1, "client disconnected");
 }
 
 static void succeed(struct dn_session *s, struct dn_connecting *c)
@@ -236,6 +237,7 @@ static void succeed(struct dn_session *s, struct dn_connecting *c)
 	dn_roster_enter(&s->loop->roster, s);
 	send_reply(s, c);
 	send_held(s, c);
+	dn_events_connected(s);
 	dn_connecting_free(&s->connecting);
 	dn_session_arm_ping(s, true);
 	dn_session_arm_expiry(s);

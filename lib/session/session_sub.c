@@ -234,7 +234,7 @@ void dn_command_unsubscribe(
 	if (sub == NULL)
 		dn_session_result(s, id, "unsubscribe", DN_STR("{}"));
 	else
-		dn_sub_leave(s, sub, id, true);
+		dn_sub_leave_asked(sub, id);
 }
 
 /* --- a new token --------------------------------------------------------- */

@@ -14,6 +14,7 @@
 
 #include "base/diag.h"
 #include "record/tagfilter.h"
+#include "session/events.h"
 #include "session/local.h"
 #include "session/session_impl.h"
 #include "session/takes.h"
@@ -76,20 +77,26 @@ static void ask_leave(struct dn_loop *loop, struct dn_sub *sub)
 	dn_loop_ask(loop, ask);
 }
 
-void dn_sub_leave(
-    struct dn_session *s, struct dn_sub *sub, uint32_t id, bool reply)
+void dn_sub_leave(struct dn_sub *sub, unsigned code, const char *reason)
 {
+	struct dn_session *s = sub->session;
 	struct dn_loop *loop = s->loop;
 
+	dn_events_unsubscribed(sub, code, reason);
 	dn_map_remove(&s->subs, sub->channel);
 	dn_local_remove(loop, sub);
 	sub->session = NULL;
-	sub->leave_asked = reply;
-	sub->leave_id = id;
 	if (sub->joining)
 		sub->leaving = true;
 	else
 		ask_leave(loop, sub);
+}
+
+void dn_sub_leave_asked(struct dn_sub *sub, uint32_t id)
+{
+	sub->leave_asked = true;
+	sub->leave_id = id;
+	dn_sub_leave(sub, 0, "client unsubscribed");
 }
 
 void dn_sub_end(struct dn_sub *sub, unsigned code, const char *reason)
@@ -100,7 +107,7 @@ void dn_sub_end(struct dn_sub *sub, unsigned code, const char *reason)
 	dn_push_unsubscribe(&b, sub->channel, code, reason);
 	dn_session_push_text(s, dn_buf_view(&b));
 	dn_buf_release(&b);
-	dn_sub_leave(s, sub, 0, false);
+	dn_sub_leave(sub, code, reason);
 }
 
 void dn_sub_lost(struct dn_sub *sub)
@@ -195,6 +202,7 @@ static void activate(
 	dn_buf_release(&sub->data);
 	dn_local_add(loop,
 	    dn_hub_key(key, dn_str_of(sub->tenant->name), sub->channel), sub);
+	dn_events_subscribed(sub);
 	if (sub->ns->queue_age_us < s->conn->queue_age_us)
 		s->conn->queue_age_us = sub->ns->queue_age_us;
 	if (sub->expires_s > 0)

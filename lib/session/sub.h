@@ -89,10 +89,11 @@ struct dn_sub {
  * session may have ended by then. */
 void dn_sub_join(struct dn_session *s, const struct dn_conf_ns *ns,
     struct dn_str channel, const struct dn_sub_opts *opts);
-/* Takes it out of the session and has the owner confirm its end; with
- * `reply`, the unsubscribe command `id` waits for that. */
-void dn_sub_leave(
-    struct dn_session *s, struct dn_sub *sub, uint32_t id, bool reply);
+/* Takes it out of the session and has the owner confirm its end; code and
+ * reason are for the events. */
+void dn_sub_leave(struct dn_sub *sub, unsigned code, const char *reason);
+/* The same for the unsubscribe command `id`, which waits for that. */
+void dn_sub_leave_asked(struct dn_sub *sub, uint32_t id);
 /* Ends it with an unsubscribe push. */
 void dn_sub_end(struct dn_sub *sub, unsigned code, const char *reason);
 /* The owner lost its position: 2500, or 3010 for the whole connection where

@@ -5,6 +5,20 @@
 
 #define PUSH "{\"push\":"
 
+const char *dn_form_transport(unsigned form)
+{
+	bool uni = (form & DN_FORM_UNI) != 0;
+
+	switch (form & DN_FORM_FRAMING) {
+	case DN_FORM_WS:
+		return uni ? "uni_websocket" : "websocket";
+	case DN_FORM_SSE:
+		return uni ? "uni_sse" : "sse";
+	default:
+		return uni ? "uni_http_stream" : "http_stream";
+	}
+}
+
 static struct dn_frame *ws_message(
     unsigned form, struct dn_str text, struct dn_deflate *deflate)
 {

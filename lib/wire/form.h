@@ -35,6 +35,10 @@ static inline bool dn_form_is_ws(unsigned form)
 	return (form & DN_FORM_FRAMING) == DN_FORM_WS;
 }
 
+/* What the transport is called: "websocket", "http_stream" or "sse", with
+ * "uni_" in front where it is one-way. */
+const char *dn_form_transport(unsigned form);
+
 /* A message as it stands: a reply, a ping. The compressor may be NULL where
  * the form is not DEFLATE. */
 DN_MUST_CHECK struct dn_frame *dn_form_message(

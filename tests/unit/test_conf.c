@@ -129,6 +129,22 @@ static void anonymous_alone(void)
 	dn_conf_unref(&conf);
 }
 
+static void events_publish(void)
+{
+	struct dn_conf *conf =
+	    parse("{'tenants': {'t': {'namespaces': {'$events': {"
+		  "'allow_publish_for_subscriber': true,"
+		  "'allow_publish_for_anonymous': true}}}}}",
+		"clients that may publish events parse");
+
+	IS_NUM(conf->not_effective_n, 1, "and are listed");
+	IS_STR(conf->not_effective[0],
+	    "tenants.t.namespaces[\"$events\"].allow_publish_for_subscriber "
+	    "(the server alone publishes events)",
+	    "with the reason");
+	dn_conf_unref(&conf);
+}
+
 static void later_words(void)
 {
 	struct dn_conf *conf =
@@ -407,6 +423,7 @@ int main(void)
 	example_all();
 	later_words();
 	anonymous_alone();
+	events_publish();
 	printing();
 	loading();
 	keys();

@@ -79,7 +79,7 @@ static void one(size_t row, enum dn_permit_op op, int kind, const char *channel)
 static void grants(void)
 {
 	static const char *const channels[] = {
-	    "n:x", "$n:x", "n:#42", "n:#43", "$n:x#43", "$events"};
+	    "n:x", "$n:x", "n:#42", "n:#43", "$n:x#43"};
 	size_t row, i;
 	int kind;
 
@@ -90,6 +90,8 @@ static void grants(void)
 				one(row, DN_PERMIT_SUBSCRIBE, kind, "n:x");
 				one(row, DN_PERMIT_SUBSCRIBE, kind, "$events");
 			}
+			one(row, DN_PERMIT_HISTORY, kind, "$events");
+			one(row, DN_PERMIT_PRESENCE, kind, "$events");
 			for (i = 0; i < DN_ARRAY_LEN(channels); i++) {
 				one(row, DN_PERMIT_PUBLISH, kind, channels[i]);
 				one(row, DN_PERMIT_HISTORY, kind, channels[i]);
@@ -176,6 +178,30 @@ static void token(void)
 	for (op = DN_PERMIT_PUBLISH; op <= DN_PERMIT_PRESENCE; op++)
 		IS_NUM(dn_permit(&asks, op, &ns, DN_STR("n:x"), NULL), -EACCES,
 		    "and nothing else");
+}
+
+/* Whatever its namespace grants. */
+static void publish_events(void)
+{
+	struct dn_conf_ns ns = {
+	    .name = (char *)"$events", .publish = {true, true, true}};
+	struct dn_permit_who asks;
+	struct dn_err err = {0};
+	int kind;
+
+	for (kind = 0; kind < WHO_N; kind++) {
+		asks = who(kind);
+		IS_NUM(dn_permit(&asks, DN_PERMIT_PUBLISH, &ns,
+			   DN_STR("$events"), &err),
+		    -EACCES, "no client publishes in $events");
+	}
+	IS_STR(err.text,
+	    "in the channel \"$events\" the server alone publishes",
+	    "and is told why");
+	asks.server = true;
+	IS_NUM(
+	    dn_permit(&asks, DN_PERMIT_PUBLISH, &ns, DN_STR("$events"), NULL),
+	    0, "a server key may");
 }
 
 static void reason(enum dn_permit_op op, struct dn_conf_grant grant, int kind,
@@ -296,6 +322,7 @@ int main(void)
 	grants();
 	channels();
 	token();
+	publish_events();
 	reasons();
 	personal();
 	personal_is_limited();
