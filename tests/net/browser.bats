@@ -132,7 +132,9 @@ configure()
 	  "namespaces": {"session": {
 	   "log": true, "durable": "$1", "force_recovery": true,
 	   "history_size": 100, "history_ttl": "5m",
+	   "allow_subscribe_for_client": true,
 	   "allow_subscribe_for_anonymous": true,
+	   "allow_history_for_client": true,
 	   "allow_history_for_anonymous": true}}}}}
 	END
 }
