@@ -195,11 +195,11 @@ static int step(struct dn_inflate *s, size_t max)
 	rc = inflate(&s->z, Z_SYNC_FLUSH);
 	DN_ASSERT(rc != Z_MEM_ERROR && rc != Z_STREAM_ERROR);
 	s->out.n += room - s->z.avail_out;
+	if (s->out.n > max)
+		return -EMSGSIZE;
 	if (rc == Z_STREAM_END)
-		DN_ASSERT(inflateReset(&s->z) == Z_OK);
-	else if (rc != Z_OK && rc != Z_BUF_ERROR)
-		return -EBADMSG;
-	return s->out.n > max ? -EMSGSIZE : 0;
+		rc = inflateReset(&s->z);
+	return rc == Z_OK || rc == Z_BUF_ERROR ? 0 : -EBADMSG;
 }
 
 static int feed(struct dn_inflate *s, struct dn_str bytes, size_t max)

@@ -4,7 +4,8 @@
  * of a server, or as an answer to an upgrade request; and in pieces of which
  * size. Whole or in pieces, the events must be the same. wslay's event
  * interface, which dnot does not use, is the oracle: it must find the same
- * messages as long as nothing is refused.
+ * messages as long as nothing is refused. Where compressed messages may come,
+ * what was good without them must be the same.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -60,13 +61,16 @@ struct source {
 	struct dn_ws_reader *reader;
 	struct dn_ws_client *client;
 	struct dn_ws_input *input;
+	bool deflate;
 };
 
 static struct dn_ws_event next(struct source *s, struct dn_str *bytes)
 {
 	if (s->client)
 		return dn_ws_client_next(s->client, bytes);
-	return dn_ws_next(s->reader, &s->input, bytes);
+	return dn_ws_next_on(s->reader, &s->input, bytes,
+	    (struct dn_ws_terms){
+		.message_max = MESSAGE_MAX, .deflate = s->deflate});
 }
 
 static void drain(struct source *s, struct dn_str *bytes, struct run *run)
@@ -182,20 +186,34 @@ static void ask_oracle(
 
 /* ---- the three ways ---- */
 
+/* In *whole the events of one read. */
+static void read_thrice(
+    struct source *s, struct dn_str stream, size_t step, struct run *whole)
+{
+	struct run pieces = {0}, kept = {0};
+
+	read_all(s, stream, SIZE_MAX, whole);
+	read_all(s, stream, step, &pieces);
+	read_kept(s, stream, &kept);
+	same(whole, &pieces);
+	same(whole, &kept);
+	release(&pieces);
+	release(&kept);
+}
+
 static void try_frames(enum dn_ws_from from, struct dn_str stream, size_t step)
 {
 	struct source s = {.reader = dn_ws_reader_new(from, MESSAGE_MAX)};
-	struct run whole = {0}, pieces = {0}, kept = {0};
+	struct run plain = {0}, deflate = {0};
 
-	read_all(&s, stream, SIZE_MAX, &whole);
-	read_all(&s, stream, step, &pieces);
-	read_kept(&s, stream, &kept);
-	same(&whole, &pieces);
-	same(&whole, &kept);
-	ask_oracle(from, stream, &whole);
-	release(&whole);
-	release(&pieces);
-	release(&kept);
+	read_thrice(&s, stream, step, &plain);
+	ask_oracle(from, stream, &plain);
+	s.deflate = true;
+	read_thrice(&s, stream, step, &deflate);
+	if (!plain.bad)
+		same(&plain, &deflate);
+	release(&plain);
+	release(&deflate);
 	dn_ws_reader_free(&s.reader);
 }
 

@@ -5,11 +5,13 @@
 // until somebody asks for it. Both wait for what they are asked for, and fail
 // when it does not come in time.
 //
-// DNOT_URL is the server; with DNOT_KEY every client is a backend's.
+// DNOT_URL is the server, DNOT_PID its process, to watch its memory; with
+// DNOT_KEY every client is a backend's.
 'use strict';
 
 const assert = require('node:assert/strict');
 const { createHmac, randomBytes, sign } = require('node:crypto');
+const { readFileSync } = require('node:fs');
 const net = require('node:net');
 
 const { hostname: host, port } = new URL(process.env.DNOT_URL);
@@ -326,6 +328,18 @@ async function api(method, params = {}, key = KEY) {
 	return reply.json();
 }
 
+// Anonymous memory of the server in KiB.
+function memory() {
+	const text = readFileSync(`/proc/${process.env.DNOT_PID}/status`, 'utf8');
+	return Number(/RssAnon:\s+(\d+)/.exec(text)[1]);
+}
+
+// Sanitizers keep freed memory back, so that only plain builds are measured.
+function grewAtMost(before, kib) {
+	const grown = memory() - before;
+	assert.ok(PATIENCE > 1 || grown <= kib, `grew by ${grown} KiB`);
+}
+
 // SCENARIO [ARG...] of the command line.
 function run(scenarios) {
 	const [scenario, ...args] = process.argv.slice(2);
@@ -337,4 +351,5 @@ function run(scenarios) {
 }
 
 module.exports = { CONNECT, Client, KEY, PATIENCE, Raw, api, connect, frame,
-	host, now, open, page, port, run, token, until, upgrade };
+	grewAtMost, host, memory, now, open, page, port, run, token, until,
+	upgrade };

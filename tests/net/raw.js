@@ -8,8 +8,8 @@
 const assert = require('node:assert/strict');
 const { randomBytes } = require('node:crypto');
 const { readFileSync } = require('node:fs');
-const { CONNECT, KEY, PATIENCE, Raw, connect, frame, host, open, page, port,
-	run, upgrade } = require('./client');
+const { CONNECT, KEY, PATIENCE, Raw, connect, frame, grewAtMost, host, memory,
+	open, page, port, run, upgrade } = require('./client');
 
 // Refused, but the connection may go on, as HTTP has it.
 async function denied(bytes, ...statuses) {
@@ -38,18 +38,6 @@ async function closes(bytes, ...codes) {
 function offsets(payload) {
 	return payload.toString().split('\n').map(JSON.parse)
 		.flatMap((o) => o.push?.pub ? [o.push.pub.offset] : []);
-}
-
-// Anonymous memory of the server in KiB.
-function memory() {
-	const text = readFileSync(`/proc/${process.env.DNOT_PID}/status`, 'utf8');
-	return Number(/RssAnon:\s+(\d+)/.exec(text)[1]);
-}
-
-// Sanitizers keep freed memory back, so that only plain builds are measured.
-function grewAtMost(before, kib) {
-	const grown = memory() - before;
-	assert.ok(PATIENCE > 1 || grown <= kib, `grew by ${grown} KiB`);
 }
 
 const post = (path, headers, body = '') =>
