@@ -199,17 +199,19 @@ const scenarios = {
 		assert.ok(small.received() - a < (plain.received() - b) * 0.3);
 	},
 
-	// Whole payloads and deltas, compressed or not, on one channel.
+	// Whole payloads and deltas, compressed or not, with a large window or a
+	// small one, on one channel.
 	async mixed() {
 		const N = 30, channel = 'mixed', sent = [], subs = [];
 		const publisher = await client(false);
 		for (let i = 0; i < 12; i++) {
-			const c = await client(i % 2 ? undefined : false);
+			const c = await client([false, { threshold: 0 }, false,
+				{ threshold: 0, serverMaxWindowBits: 12 }][i % 4]);
 			const delta = i % 3 ? undefined : 'fossil';
 			subs.push(await subscribed(c, channel, { delta }));
 		}
 		for (let i = 0; i < N; i++) {
-			sent.push({ ...document(1, 2000), step: i });
+			sent.push({ ...document(1, 9000), step: i });
 			await publisher.publish(channel, sent[i]);
 		}
 		for (const sub of subs)
