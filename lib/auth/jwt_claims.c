@@ -22,7 +22,7 @@ enum type {
 	TEXT,    /* a string, decoded */
 	SECONDS, /* a NumericDate */
 	AUDIENCE,
-	ANY,
+	PART,   /* any JSON that is to become a part of messages */
 	BASE64, /* a string that holds JSON in base64; over the raw twin */
 	OBJECT,
 	OBJECTS, /* an object of objects */
@@ -47,12 +47,12 @@ static const struct claim {
     {"iat", SECONDS, AT(iat)},
     {"expire_at", SECONDS, AT(expire_at)},
     {"aud", AUDIENCE, AT(aud)},
-    {"info", ANY, AT(info)},
+    {"info", PART, AT(info)},
     {"channels", STRINGS, AT(channels)},
     {"subs", OBJECTS, AT(subs)},
     {"meta", OBJECT, AT(meta)},
     {"override", OBJECT, AT(override)},
-    {"data", ANY, AT(data)},
+    {"data", PART, AT(data)},
     /* Behind their twins in this table and read in its order. */
     {"b64info", BASE64, AT(info)},
     {"b64data", BASE64, AT(data)},
@@ -130,6 +130,8 @@ static bool right_type(enum type type, struct dn_json v)
 		return v.type == DN_JSON_OBJECT && all_are(v, DN_JSON_OBJECT);
 	case STRINGS:
 		return v.type == DN_JSON_ARRAY && all_are(v, DN_JSON_STRING);
+	case PART:
+		return dn_json_is_part(v);
 	case AUDIENCE:
 		return v.type == DN_JSON_STRING ||
 		       (v.type == DN_JSON_ARRAY && all_are(v, DN_JSON_STRING));

@@ -111,9 +111,10 @@ bool dn_b64_json(
 	scratch->n = 0;
 	good = dn_json_string(value, &encoded, &text);
 	if (good && encoded.n > 0) {
-		good =
-		    dn_b64_decode(DN_B64_STD, encoded, scratch) == 0 &&
-		    dn_json_parse(dn_buf_view(scratch), &inner, &ignored) == 0;
+		good = dn_b64_decode(DN_B64_STD, encoded, scratch) == 0 &&
+		       dn_json_parse(dn_buf_view(scratch), &inner, &ignored) ==
+			   0 &&
+		       dn_json_is_part(inner);
 		if (good)
 			*out = inner.raw;
 	}

@@ -26,7 +26,7 @@ DN_MUST_CHECK int dn_b64_decode(
 
 /* A JSON string of base64 that is JSON inside: *out is that value's text, in
  * scratch, which is emptied first. An empty string leaves *out unset. False
- * for anything else. */
+ * for anything else, and for JSON that is no part (json.h). */
 DN_MUST_CHECK bool dn_b64_json(
     struct dn_json value, struct dn_str *out, struct dn_buf *scratch);
 

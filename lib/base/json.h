@@ -17,7 +17,12 @@
 #include "base/buf.h"
 #include "base/err.h"
 
-enum { DN_JSON_DEPTH_MAX = 64 };
+enum {
+	DN_JSON_DEPTH_MAX = 64,
+	/* Of a value that is to be a part of other messages: these need the
+	 * rest. */
+	DN_JSON_PART_DEPTH_MAX = 48
+};
 
 enum dn_json_type {
 	DN_JSON_NONE,
@@ -59,12 +64,17 @@ struct dn_json_iter {
 	bool object;
 };
 void dn_json_iter_init(struct dn_json_iter *it, struct dn_json container);
+/* Over the items of a validated array that has lost its brackets. */
+void dn_json_iter_items(struct dn_json_iter *it, struct dn_str items);
 bool dn_json_next(
     struct dn_json_iter *it, struct dn_str *key, struct dn_json *value);
 
 /* How many levels of arrays and objects a validated value has; 0 for a scalar.
  */
 DN_MUST_CHECK unsigned dn_json_depth(struct dn_json value);
+
+/* Whether a validated value may become a part of other messages. */
+DN_MUST_CHECK bool dn_json_is_part(struct dn_json value);
 
 /* Whether a raw key spells `name` (also when it is written with escapes). */
 bool dn_json_key_is(struct dn_str raw_key, const char *name);

@@ -41,6 +41,11 @@ void dn_json_iter_init(struct dn_json_iter *it, struct dn_json container)
 	it->object = container.type == DN_JSON_OBJECT;
 }
 
+void dn_json_iter_items(struct dn_json_iter *it, struct dn_str items)
+{
+	*it = (struct dn_json_iter){.at = items.p, .end = items.p + items.n};
+}
+
 /* At the opening quote of a validated string; behind the closing one. */
 static const char *pass_string(const char *at, const char *end)
 {
@@ -123,6 +128,11 @@ unsigned dn_json_depth(struct dn_json value)
 		(void)pass_container(
 		    value.raw.p, value.raw.p + value.raw.n, &deepest);
 	return deepest;
+}
+
+bool dn_json_is_part(struct dn_json value)
+{
+	return dn_json_depth(value) <= DN_JSON_PART_DEPTH_MAX;
 }
 
 static const char *pass_value(const char *at, const char *end)

@@ -77,17 +77,13 @@ size_t dn_session_waiting_bytes(const struct dn_session *s)
 void dn_session_push_missed(struct dn_session *s, const struct dn_sub *sub,
     struct dn_str list, struct dn_track *track)
 {
+	struct dn_json_iter it;
 	struct dn_json pub;
-	struct dn_err ignored = {0};
 	struct dn_buf b = {0};
-	size_t taken;
+	struct dn_str key;
 
-	while (list.n > 0) {
-		DN_ASSERT(
-		    dn_json_parse_prefix(list, &pub, &taken, &ignored) == 0);
-		taken += taken < list.n; /* the comma */
-		list.p += taken;
-		list.n -= taken;
+	dn_json_iter_items(&it, list);
+	while (dn_json_next(&it, &key, &pub)) {
 		b.n = 0;
 		dn_buf_lit(&b, "{\"push\":{\"channel\":");
 		dn_buf_json_str(&b, sub->channel);
@@ -95,7 +91,8 @@ void dn_session_push_missed(struct dn_session *s, const struct dn_sub *sub,
 		dn_buf_str(&b, pub.raw);
 		dn_buf_lit(&b, "}}");
 		/* They go out in order: the last one tells for all. */
-		push_tracked(s, dn_buf_view(&b), list.n == 0 ? track : NULL);
+		push_tracked(
+		    s, dn_buf_view(&b), it.at == it.end ? track : NULL);
 	}
 	if (track != NULL)
 		dn_track_close(track);

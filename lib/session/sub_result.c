@@ -44,29 +44,25 @@ static bool passes(const struct dn_sub *sub, struct dn_json pub,
 void dn_sub_write_missed(
     struct dn_buf *b, const struct dn_sub *sub, const struct dn_ask *ask)
 {
-	struct dn_str body = dn_buf_view(&ask->body);
+	struct dn_str body = dn_buf_view(&ask->body), key;
 	struct dn_tagfilter_view view = {0};
+	struct dn_json_iter it;
 	struct dn_json pub;
-	struct dn_err ignored = {0};
-	size_t start = b->n, taken;
+	size_t start = b->n;
 
 	if (!sub->delta && sub->filter == NULL) {
 		dn_buf_str(b, body);
 		return;
 	}
-	while (body.n > 0) {
-		DN_ASSERT(
-		    dn_json_parse_prefix(body, &pub, &taken, &ignored) == 0);
-		if (passes(sub, pub, &view)) {
-			comma(b, start);
-			if (sub->delta)
-				dn_variant_text(b, pub);
-			else
-				dn_buf_str(b, pub.raw);
-		}
-		taken += taken < body.n; /* the comma */
-		body.p += taken;
-		body.n -= taken;
+	dn_json_iter_items(&it, body);
+	while (dn_json_next(&it, &key, &pub)) {
+		if (!passes(sub, pub, &view))
+			continue;
+		comma(b, start);
+		if (sub->delta)
+			dn_variant_text(b, pub);
+		else
+			dn_buf_str(b, pub.raw);
 	}
 	dn_tagfilter_view_release(&view);
 }

@@ -9,6 +9,7 @@
 #include "wire/variant.h"
 
 #include "wire/fossil.h"
+#include "wire/push.h"
 
 #define DELTA_FLAG ",\"delta\":true"
 
@@ -32,12 +33,9 @@ static struct slices cut(struct dn_str text, struct dn_json pub)
 /* The push of a publication: {"push":{"channel":C,"pub":PUB}}. */
 static struct slices cut_push(const struct dn_frame *frame)
 {
-	struct dn_str text = dn_frame_payload(frame);
-	struct dn_json json;
-	struct dn_err ignored = {0};
+	struct dn_json pub = {DN_JSON_OBJECT, dn_push_pub(frame)};
 
-	DN_ASSERT(dn_json_parse(text, &json, &ignored) == 0);
-	return cut(text, dn_json_member(dn_json_member(json, "push"), "pub"));
+	return cut(dn_frame_payload(frame), pub);
 }
 
 static void write(struct dn_buf *out, const struct slices *s,
