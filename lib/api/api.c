@@ -4,7 +4,6 @@
  * its namespace, and the ask whose answer becomes the call's.
  */
 #include "api/api_impl.h"
-#include "base/diag.h"
 #include "session/takes.h"
 #include "record/channel.h"
 #include "session/session.h"
@@ -12,38 +11,51 @@
 static const struct method {
 	const char *name;
 	dn_api_fn *fn;
+	bool heavy; /* its answer may be long */
 } methods[] = {
-    {"publish", dn_api_publish},
-    {"broadcast", dn_api_broadcast},
-    {"batch", dn_api_batch},
-    {"history", dn_api_history},
-    {"history_remove", dn_api_history_remove},
-    {"info", dn_api_info},
-    {"channels", dn_api_channels},
-    {"presence", dn_api_presence},
-    {"presence_stats", dn_api_presence_stats},
-    {"redeliver", dn_api_redeliver},
-    {"ready", dn_api_ready},
+    {"publish", dn_api_publish, false},
+    {"broadcast", dn_api_broadcast, true},
+    {"batch", dn_api_batch, true},
+    {"history", dn_api_history, true},
+    {"history_remove", dn_api_history_remove, false},
+    {"info", dn_api_info, false},
+    {"channels", dn_api_channels, true},
+    {"presence", dn_api_presence, true},
+    {"presence_stats", dn_api_presence_stats, false},
+    {"redeliver", dn_api_redeliver, false},
+    {"ready", dn_api_ready, false},
 };
 
-const char *dn_api_find(struct dn_str method, dn_api_fn **fn)
+static const struct method *find(struct dn_str name)
 {
 	size_t i;
 
-	for (i = 0; i < DN_ARRAY_LEN(methods); i++) {
-		if (!dn_str_is(method, methods[i].name))
-			continue;
-		*fn = methods[i].fn;
-		return methods[i].name;
-	}
+	for (i = 0; i < DN_ARRAY_LEN(methods); i++)
+		if (dn_str_is(name, methods[i].name))
+			return &methods[i];
 	return NULL;
+}
+
+const char *dn_api_find(struct dn_str method, dn_api_fn **fn)
+{
+	const struct method *found = find(method);
+
+	if (found == NULL)
+		return NULL;
+	*fn = found->fn;
+	return found->name;
 }
 
 bool dn_api_knows(struct dn_str method)
 {
-	dn_api_fn *fn;
+	return find(method) != NULL;
+}
 
-	return dn_api_find(method, &fn) != NULL;
+bool dn_api_is_heavy(struct dn_str method)
+{
+	const struct method *found = find(method);
+
+	return found != NULL && found->heavy;
 }
 
 void dn_api_call(
@@ -92,6 +104,7 @@ void dn_api_bad(struct dn_call *call, const char *why)
 bool dn_api_may(struct dn_call *call, enum dn_permit_op op,
     const struct dn_conf_ns *ns, struct dn_str channel)
 {
+	struct dn_conn *conn = dn_conn_find(call->loop, call->conn);
 	struct dn_permit_who who = {
 	    .user = call->who.user,
 	    .server = call->server,
@@ -101,7 +114,9 @@ bool dn_api_may(struct dn_call *call, enum dn_permit_op op,
 
 	if (dn_permit(&who, op, ns, channel, &err) == 0)
 		return true;
-	dn_diag(DN_INFO, NULL,
+	dn_refusal(call->loop,
+	    conn != NULL && conn->session != NULL ? &conn->session->refusals
+						  : NULL,
 	    "tenant %s: user \"%.*s\", channel \"%.*s\": permission denied: %s",
 	    call->tenant->name, DN_FMT(who.user), DN_FMT(channel), err.text);
 	if (call->tenant->dev) {

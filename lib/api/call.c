@@ -14,6 +14,7 @@ struct dn_call *dn_call_new(struct dn_loop *loop, uint64_t conn,
 	call->conf = dn_conf_ref(loop->conf);
 	call->tenant = tenant;
 	call->done = done;
+	call->weight = 1;
 	return call;
 }
 
@@ -36,8 +37,8 @@ void dn_call_answer(struct dn_call *call)
 	struct dn_conn *conn = dn_conn_find(call->loop, call->conn);
 
 	if (conn != NULL) {
-		DN_ASSERT(conn->calls > 0);
-		conn->calls--;
+		DN_ASSERT(conn->calls >= call->weight);
+		conn->calls -= call->weight;
 	}
 	call->done(call);
 	if (call->track != NULL)

@@ -23,6 +23,8 @@ struct dn_call {
 			      starts */
 	/* How the answer leaves; gets the call before it is freed. */
 	void (*done)(struct dn_call *call);
+	uint32_t weight;        /* in its connection's calls; 1, or more where
+				   somebody set both (conn.h) */
 	uint32_t id;            /* of the command */
 	const char *method;     /* member that carries the result */
 	struct dn_call *parent; /* of a part */

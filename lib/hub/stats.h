@@ -28,6 +28,8 @@
 	    "Keys dropped before their window ended, for want of room") \
 	X(refused, "dnot_refused_total", "counter", \
 	    "Publications refused for want of room") \
+	X(denied, "dnot_denied_total", "counter", \
+	    "Connects and commands that a token or a permission forbade") \
 	X(queued, "dnot_deliveries_total{stage=\"queued\"}", "counter", \
 	    "Deliveries by stage") \
 	X(written, "dnot_deliveries_total{stage=\"written\"}", "counter", "") \

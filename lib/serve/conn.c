@@ -58,13 +58,19 @@ struct dn_conn *dn_conn_find(struct dn_loop *loop, uint64_t id)
 
 /* --- reading ------------------------------------------------------------ */
 
-bool dn_conn_should_pause(const struct dn_conn *conn)
+bool dn_conn_is_full(const struct dn_conn *conn)
 {
 	return conn->out.reply_bytes > DN_REPLY_BYTES_MAX ||
 	       conn->calls > DN_CALLS_MAX ||
 	       (conn->session != NULL &&
 		   dn_session_is_connecting(conn->session)) ||
 	       (conn->publishes && dn_server_log_behind(conn->loop->server));
+}
+
+bool dn_conn_should_pause(const struct dn_conn *conn)
+{
+	return (conn->session != NULL && conn->session->rest.n > 0) ||
+	       dn_conn_is_full(conn);
 }
 
 bool dn_conn_waits_for_log(const struct dn_conn *conn)
@@ -74,7 +80,7 @@ bool dn_conn_waits_for_log(const struct dn_conn *conn)
 	       dn_server_log_behind(conn->loop->server);
 }
 
-static void pause_reading(struct dn_conn *conn)
+void dn_conn_pause(struct dn_conn *conn)
 {
 	if (conn->is_paused)
 		return;
@@ -137,7 +143,7 @@ static void feed_ws(struct dn_conn *conn, struct dn_str *bytes)
 	for (;;) {
 		if (dn_conn_should_pause(conn)) {
 			dn_ws_keep(&conn->input, bytes);
-			pause_reading(conn);
+			dn_conn_pause(conn);
 			return;
 		}
 		ev = dn_ws_next_on(
@@ -188,7 +194,7 @@ static void feed(struct dn_conn *conn, struct dn_str bytes)
 		 * behind answers that nobody reads. */
 		dn_buf_str(&conn->kept, bytes);
 		if (!conn->http_busy || conn->kept.n > DN_READ_BUF)
-			pause_reading(conn);
+			dn_conn_pause(conn);
 		return;
 	}
 	/* Whoever reads an endless answer has nothing to say here. */
@@ -217,9 +223,9 @@ void dn_conn_resume(struct dn_conn *conn)
 	conn->is_paused = false;
 	if (conn->state > DN_CONN_LIVE)
 		return;
+	conn->kept = (struct dn_buf){0};
 	if (conn->state == DN_CONN_LIVE)
 		dn_session_resumed(conn->session);
-	conn->kept = (struct dn_buf){0};
 	feed(conn, dn_buf_view(&kept));
 	dn_buf_release(&kept);
 	if (!conn->is_paused && conn->state <= DN_CONN_LIVE)
@@ -422,7 +428,7 @@ void dn_conn_http_answer(struct dn_conn *conn, unsigned status,
 	dn_wheel_arm(
 	    &conn->loop->wheel, &conn->timer, dn_mono_us() + DN_KEEP_ALIVE_US);
 	if (conn->kept.n > 0)
-		pause_reading(conn); /* and be resumed with it */
+		dn_conn_pause(conn); /* and be resumed with it */
 }
 
 void dn_conn_live(

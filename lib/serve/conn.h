@@ -12,7 +12,8 @@
  * ends; dn_conn_drop ends at once.
  *
  * Limits: replies waiting (DN_REPLY_BYTES_MAX) and calls in flight
- *   (DN_CALLS_MAX) stop reading; pushes are limited by the namespace.
+ *   (DN_CALLS_MAX) stop reading, also between the commands of one message;
+ *   pushes are limited by the namespace.
  * Thread: its loop's.
  */
 #ifndef DN_CONN_H
@@ -26,6 +27,7 @@
 enum {
 	DN_REPLY_BYTES_MAX = 128 * 1024,
 	DN_CALLS_MAX = 4096,
+	DN_CALL_HEAVY = 512, /* one that may give much counts like so many */
 	DN_KEEP_ALIVE_US = 60000000, /* between two requests */
 };
 
@@ -51,7 +53,7 @@ struct dn_conn {
 	bool http_idle; /* between two requests: nothing of one is there */
 	bool publishes; /* not read from while the log is behind */
 	bool unix_socket;
-	uint32_t calls; /* asked and not answered */
+	uint32_t calls; /* asked and not answered, by weight */
 	uint64_t id;
 	struct dn_str key; /* the id's bytes, for the loop's map */
 	struct dn_loop *loop;
@@ -112,8 +114,13 @@ void dn_conn_flush(struct dn_conn *conn);
 void dn_conn_resume(struct dn_conn *conn);
 /* Once a second: closes what has been blocked for too long. */
 void dn_conn_check_blocked(struct dn_loop *loop);
-/* Replies pile up, or it publishes and the log is behind. */
+/* No command may be run now: replies or calls pile up, connect waits, or it
+ * publishes and the log is behind. */
+bool dn_conn_is_full(const struct dn_conn *conn);
+/* That, or commands of its last message wait. */
 bool dn_conn_should_pause(const struct dn_conn *conn);
+/* It is resumed in the first turn in which it is not full. */
+void dn_conn_pause(struct dn_conn *conn);
 /* It is not read from, pongs included, because the log is behind. */
 bool dn_conn_waits_for_log(const struct dn_conn *conn);
 

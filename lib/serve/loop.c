@@ -293,13 +293,24 @@ static void resume_paused(struct dn_loop *loop)
 		struct dn_conn *conn = list;
 
 		list = conn->next_paused;
-		if (dn_conn_should_pause(conn)) {
+		if (dn_conn_is_full(conn)) {
 			conn->next_paused = loop->paused;
 			loop->paused = conn;
 		} else {
 			dn_conn_resume(conn);
 		}
 	}
+}
+
+/* Somebody paused again and could go on at once: the loop must not sleep. */
+static void spin_for_paused(struct dn_loop *loop)
+{
+	const struct dn_conn *conn = loop->paused;
+
+	while (conn != NULL && dn_conn_is_full(conn))
+		conn = conn->next_paused;
+	if (conn != NULL)
+		uv_idle_start(&loop->spin, on_spin);
 }
 
 static void hand_over_all(struct dn_loop *loop)
@@ -325,6 +336,7 @@ static void on_prepare(uv_prepare_t *handle)
 		dn_events_send(loop);
 		flush_dirty(loop);
 	}
+	spin_for_paused(loop);
 	hand_over_all(loop);
 }
 
@@ -347,6 +359,7 @@ static void on_tick(uv_timer_t *handle)
 	    late > 0 ? (uint64_t)late : 0, memory_order_relaxed);
 	dn_conn_check_blocked(loop);
 	dn_hub_tick(loop->hub, loop->conf);
+	dn_refusals_tick(loop);
 	dn_buf_reset(&loop->scratch, SCRATCH_KEEP);
 	dn_buf_reset(&loop->text, SCRATCH_KEEP);
 }

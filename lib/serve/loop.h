@@ -22,6 +22,7 @@
 #include "hub/ask.h"
 #include "hub/hub.h"
 #include "base/mail.h"
+#include "session/refusal.h"
 #include "session/roster.h"
 #include "wire/ws.h"
 
@@ -63,6 +64,7 @@ struct dn_loop {
 	struct dn_map locals; /* channels with subscribers here (local.h) */
 	struct dn_map conns;  /* by id */
 	struct dn_roster roster;
+	struct dn_refusals refusals; /* of its clients, as logged */
 	struct dn_conn *dirty, *blocked, *paused;
 	struct dn_session *doomed; /* to be closed as slow */
 	struct dn_mailbox events;  /* asks for the end of the turn (events.h) */

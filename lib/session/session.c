@@ -49,7 +49,6 @@ void dn_connecting_free(struct dn_connecting **cp)
 		dn_track_close(c->track);
 	(void)dn_outq_drop(&c->held, false, DN_TRACK_GONE);
 	dn_buf_release(&c->subs);
-	dn_buf_release(&c->rest);
 	free(c);
 }
 
@@ -84,6 +83,7 @@ void dn_session_end(struct dn_session **sp, unsigned code, const char *reason)
 	dn_buf_release(&s->user_bytes);
 	dn_buf_release(&s->conn_info);
 	dn_buf_release(&s->info);
+	dn_buf_release(&s->rest);
 	dn_conf_unref(&s->conf);
 	free(s->app);
 	free(s->app_version);
@@ -134,7 +134,11 @@ static void on_timer(struct dn_timer *timer, int64_t now_us)
 	struct dn_conn *conn = DN_CONTAINER(timer, struct dn_conn, timer);
 	struct dn_session *s = conn->session;
 
-	if (!s->connected)
+	if (s->connecting != NULL)
+		dn_conn_close(conn, 3004,
+		    "internal server error: the subscriptions of connect took "
+		    "too long");
+	else if (!s->connected)
 		dn_conn_close(conn, 3502, "stale");
 	else if (s->pinged && dn_conn_waits_for_log(conn))
 		dn_wheel_arm(
@@ -143,13 +147,6 @@ static void on_timer(struct dn_timer *timer, int64_t now_us)
 		dn_conn_close(conn, 3012, "no pong");
 	else
 		send_ping(s);
-}
-
-void dn_session_resumed(struct dn_session *s)
-{
-	if (s->pinged && !s->loop->draining)
-		dn_wheel_arm(&s->loop->wheel, &s->conn->timer,
-		    dn_mono_us() + s->conf->pong_timeout_us);
 }
 
 void dn_session_pong(struct dn_session *s)
@@ -281,11 +278,25 @@ void dn_session_message(struct dn_session *s, struct dn_str text)
 			text.p++;
 			text.n--;
 		}
-		if (s->connecting != NULL) {
-			dn_buf_str(&s->connecting->rest, text);
+		if (text.n > 0 && dn_conn_is_full(conn)) {
+			dn_buf_str(&s->rest, text);
+			dn_conn_pause(conn);
 			return;
 		}
 	} while (text.n > 0);
+}
+
+void dn_session_resumed(struct dn_session *s)
+{
+	struct dn_buf rest = s->rest;
+
+	if (s->pinged && !s->loop->draining)
+		dn_wheel_arm(&s->loop->wheel, &s->conn->timer,
+		    dn_mono_us() + s->conf->pong_timeout_us);
+	s->rest = (struct dn_buf){0};
+	if (rest.n > 0)
+		dn_session_message(s, dn_buf_view(&rest));
+	dn_buf_release(&rest);
 }
 
 /* --- a new configuration ------------------------------------------------- */

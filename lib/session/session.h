@@ -26,7 +26,6 @@ struct dn_connecting {
 	struct dn_buf subs;     /* of the result: "CHANNEL":{..},.. */
 	struct dn_track *track; /* of what they give (takes.h) */
 	struct dn_outq held;    /* pushes that come behind the reply */
-	struct dn_buf rest;     /* commands behind it in its message */
 };
 
 struct dn_session {
@@ -58,6 +57,8 @@ struct dn_session {
 	int64_t expires_s;      /* the token's end; 0: never */
 	struct dn_timer expiry; /* of the connection or a subscription */
 	struct dn_connecting *connecting; /* NULL: it does not wait */
+	struct dn_buf rest; /* commands of a message that wait (conn.h) */
+	struct dn_refusals refusals; /* lines about it in the log */
 	struct dn_session *next_doomed;
 };
 
@@ -70,7 +71,8 @@ DN_MUST_CHECK struct dn_session *dn_session_new(struct dn_conn *conn,
 void dn_session_end(
     struct dn_session **session, unsigned code, const char *reason);
 
-/* One message: commands, separated by newlines. */
+/* One message: commands, separated by newlines; what may not be run yet is
+ * kept until the connection is resumed. */
 void dn_session_message(struct dn_session *session, struct dn_str text);
 /* A one-way client's whole request: the params of connect. */
 void dn_session_request(struct dn_session *session, struct dn_str text);
@@ -79,7 +81,8 @@ static inline bool dn_session_is_connecting(const struct dn_session *s)
 {
 	return s->connecting != NULL;
 }
-/* It is read from again: a pong that lay unread has its time anew. */
+/* It is read from again: a pong that lay unread has its time anew, commands
+ * that waited are run. The session may have ended afterwards. */
 void dn_session_resumed(struct dn_session *session);
 /* A WebSocket pong. */
 void dn_session_pong(struct dn_session *session);

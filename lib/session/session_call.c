@@ -73,7 +73,15 @@ static struct dn_call *new_call(
 	call->method = method;
 	call->server = server;
 	call->who = dn_session_who(s);
-	s->conn->calls++;
+	s->conn->calls += call->weight;
+	return call;
+}
+
+/* One whose answer may be long: few of them at a time. */
+static struct dn_call *heavy(struct dn_call *call, struct dn_session *s)
+{
+	s->conn->calls += DN_CALL_HEAVY - call->weight;
+	call->weight = DN_CALL_HEAVY;
 	return call;
 }
 
@@ -86,7 +94,8 @@ void dn_command_publish(
 void dn_command_presence(
     struct dn_session *s, uint32_t id, struct dn_json params)
 {
-	dn_api_presence(new_call(s, id, "presence", s->server), params);
+	dn_api_presence(
+	    heavy(new_call(s, id, "presence", s->server), s), params);
 }
 
 void dn_command_presence_stats(
@@ -99,7 +108,7 @@ void dn_command_presence_stats(
 void dn_command_history(
     struct dn_session *s, uint32_t id, struct dn_json params)
 {
-	dn_api_history(new_call(s, id, "history", s->server), params);
+	dn_api_history(heavy(new_call(s, id, "history", s->server), s), params);
 }
 
 void dn_command_ping(struct dn_session *s, uint32_t id, struct dn_json params)
@@ -126,6 +135,8 @@ void dn_command_rpc(struct dn_session *s, uint32_t id, struct dn_json params)
 		return;
 	}
 	call = new_call(s, id, "rpc", true);
+	if (dn_api_is_heavy(method))
+		call = heavy(call, s);
 	if (data.type == DN_JSON_NONE) {
 		data.type = DN_JSON_OBJECT;
 		data.raw = DN_STR("{}");

@@ -5,13 +5,12 @@
  * nothing. Then the subscriptions that the server makes for it; the reply
  * goes out when the owner of each has answered.
  *
- * It fails with an error reply (109, or what a subscription failed with), or
- * with a close (3500, 3501, 3504, 3507). A one-way client gets no replies:
+ * It fails with an error reply (109, 110, or what a subscription failed with),
+ * or with a close (3500, 3501, 3504, 3507). A one-way client gets no replies:
  * its errors are closes, too.
  */
 #include <stdlib.h>
 
-#include "base/diag.h"
 #include "serve/server.h"
 #include "session/events.h"
 #include "session/session_impl.h"
@@ -59,7 +58,8 @@ static void refuse(
 
 static void invalid_token(struct dn_session *s, const char *why)
 {
-	dn_diag(DN_INFO, NULL, "connection token of tenant %s refused: %s",
+	dn_refusal(s->loop, &s->refusals,
+	    "connection token of tenant %s refused: %s",
 	    s->tenant != NULL ? s->tenant->name : "(unknown)", why);
 	dn_conn_close(s->conn, 3500, "invalid token");
 }
@@ -81,6 +81,9 @@ static bool by_token(struct dn_session *s, uint32_t id, struct dn_str token,
 	rc =
 	    dn_jwt_verify(&s->tenant->token, token, dn_wall_us(), claims, &err);
 	if (rc == DN_JWT_EXPIRED) {
+		dn_refusal(s->loop, &s->refusals,
+		    "connection token of tenant %s refused: %s",
+		    s->tenant->name, err.text);
 		refuse(s, id, 109, "token expired");
 		return false;
 	}
@@ -94,6 +97,14 @@ static bool by_token(struct dn_session *s, uint32_t id, struct dn_str token,
 	}
 	if (claims->sub.n == 0 && s->tenant->disallow_anonymous_tokens) {
 		dn_conn_close(s->conn, 3507, "permission denied");
+		return false;
+	}
+	if (dn_session_has_ended(claims)) {
+		dn_refusal(s->loop, &s->refusals,
+		    "connection token of tenant %s refused: its expire_at is "
+		    "over",
+		    s->tenant->name);
+		refuse(s, id, 110, "expired");
 		return false;
 	}
 	dn_buf_str(&s->user_bytes, claims->sub);
@@ -259,17 +270,11 @@ static void fail(struct dn_session *s, struct dn_connecting *c)
 static void end_connect(struct dn_session *s)
 {
 	struct dn_connecting *c = s->connecting;
-	struct dn_conn *conn = s->conn;
-	struct dn_buf rest = c->rest;
 
-	c->rest = (struct dn_buf){0};
 	if (c->code == 0)
 		succeed(s, c);
 	else
 		fail(s, c);
-	if (rest.n > 0 && conn->state == DN_CONN_LIVE)
-		dn_session_message(s, dn_buf_view(&rest));
-	dn_buf_release(&rest);
 }
 
 void dn_session_connect_fails(

@@ -66,8 +66,14 @@ void dn_session_end_older(struct dn_session *s);
 /* session_refresh.c: sets the timer to the next end of the connection's or a
  * subscription's token. */
 void dn_session_arm_expiry(struct dn_session *s);
-/* Seconds until then, at least 1: a client takes 0 for never. */
+/* Seconds until then: at least 1, since a client takes 0 for never, and what
+ * 32 bits can tell. */
 int64_t dn_session_ttl_s(int64_t expires_s);
+/* A good token that lets nobody stay: its expire_at is over (110). */
+bool dn_session_has_ended(const struct dn_jwt_claims *claims);
+/* It names another tenant than the client's. */
+bool dn_session_is_foreign(
+    const struct dn_session *s, const struct dn_jwt_claims *claims);
 
 /* session_server.c: the channels of the token (claims may be empty), the
  * user's own one, and what a one-way client asks for. */
@@ -82,9 +88,8 @@ void dn_session_push_missed(struct dn_session *s, const struct dn_sub *sub,
     struct dn_str list, struct dn_track *track);
 
 /* session_sub.c: whether it may; if not, why is logged and in err. */
-bool dn_session_may_subscribe(const struct dn_session *s,
-    const struct dn_conf_ns *ns, struct dn_str channel, bool has_token,
-    struct dn_err *err);
+bool dn_session_may_subscribe(struct dn_session *s, const struct dn_conf_ns *ns,
+    struct dn_str channel, bool has_token, struct dn_err *err);
 /* Reads an `override` object. */
 struct dn_sub_override dn_session_override(struct dn_str raw);
 

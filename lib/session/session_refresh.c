@@ -9,7 +9,6 @@
  */
 #include <stdlib.h>
 
-#include "base/diag.h"
 #include "session/session_impl.h"
 
 enum { SECOND_US = 1000000 };
@@ -18,7 +17,23 @@ int64_t dn_session_ttl_s(int64_t expires_s)
 {
 	int64_t left = expires_s - dn_wall_us() / SECOND_US;
 
-	return left > 0 ? left : 1;
+	if (left < 1)
+		return 1;
+	return left < UINT32_MAX ? left : UINT32_MAX;
+}
+
+bool dn_session_has_ended(const struct dn_jwt_claims *claims)
+{
+	int64_t end = dn_jwt_ends_at(claims);
+
+	return end > 0 && end <= dn_wall_us() / SECOND_US;
+}
+
+bool dn_session_is_foreign(
+    const struct dn_session *s, const struct dn_jwt_claims *claims)
+{
+	return claims->tenant.n > 0 &&
+	       !dn_str_is(claims->tenant, s->tenant->name);
 }
 
 /* When what ends then is ended, on the wall clock. */
@@ -82,25 +97,42 @@ void dn_session_arm_expiry(struct dn_session *s)
 	    &s->loop->wheel, &s->expiry, dn_mono_us() + (next - dn_wall_us()));
 }
 
-/* False when the connection was closed. */
-static bool verify(
-    struct dn_session *s, struct dn_str token, struct dn_jwt_claims *claims)
+static void log_refusal(struct dn_session *s, const char *why)
+{
+	dn_refusal(s->loop, &s->refusals,
+	    "new connection token of tenant %s refused: %s", s->tenant->name,
+	    why);
+}
+
+/* NULL: it is this client's. */
+static const char *wrong_owner(
+    const struct dn_session *s, const struct dn_jwt_claims *claims)
+{
+	if (claims->channel.n > 0)
+		return "it is a subscription token";
+	if (dn_session_is_foreign(s, claims))
+		return "it is another tenant's";
+	return dn_str_eq(claims->sub, s->user) ? NULL : "it is another user's";
+}
+
+/* False with the error told or the connection closed. */
+static bool verify(struct dn_session *s, uint32_t id, struct dn_str token,
+    struct dn_jwt_claims *claims)
 {
 	struct dn_err err;
 	enum dn_jwt_result rc =
 	    dn_jwt_verify(&s->tenant->token, token, dn_wall_us(), claims, &err);
+	const char *why = rc == DN_JWT_OK ? wrong_owner(s, claims) : err.text;
 
-	if (rc == DN_JWT_EXPIRED) {
-		dn_conn_close(s->conn, 3005, "connection expired");
-		return false;
-	}
-	if (rc == DN_JWT_OK && claims->channel.n == 0 &&
-	    dn_str_eq(claims->sub, s->user))
+	if (why == NULL && !dn_session_has_ended(claims))
 		return true;
-	dn_diag(DN_INFO, NULL, "new connection token refused: %s",
-	    rc == DN_JWT_OK ? "it is another user's, or a subscription's"
-			    : err.text);
-	dn_conn_close(s->conn, 3500, "invalid token");
+	log_refusal(s, why != NULL ? why : "its expire_at is over");
+	if (rc == DN_JWT_EXPIRED)
+		dn_conn_close(s->conn, 3005, "connection expired");
+	else if (why != NULL)
+		dn_conn_close(s->conn, 3500, "invalid token");
+	else
+		dn_session_error(s, id, 110, "expired");
 	return false;
 }
 
@@ -115,7 +147,7 @@ void dn_command_refresh(
 		dn_conn_close(s->conn, 3501, "bad request: nothing to refresh");
 		return;
 	}
-	if (!verify(s, token, &claims))
+	if (!verify(s, id, token, &claims))
 		goto out;
 	if (dn_session_channels_differ(s, &claims)) {
 		dn_conn_close(s->conn, 3010, "insufficient state");

@@ -7,19 +7,24 @@
  *
  * A channel that cannot be had ends the connect with its error: a token that
  * lists it is wrong, and half a connection would hide that.
+ *
+ * All that they recover has to fit into one reply: each may have an equal
+ * part of its limit.
  */
 #include <stdlib.h>
 
 #include "base/b64.h"
-#include "base/diag.h"
 #include "conf/permit.h"
 #include "record/channel.h"
 #include "session/session_impl.h"
+
+enum { CONNECT_BYTES_MAX = 4 * DN_RECOVERY_BYTES_MAX };
 
 /* What is joined, one channel after the other. */
 struct joining {
 	struct dn_session *s;
 	struct dn_json positions; /* by channel, of the client; or NONE */
+	size_t bytes_max;         /* of what each may recover */
 	size_t joined;
 };
 
@@ -54,19 +59,38 @@ static void read_position(
 	(void)dn_json_string(dn_json_member(at, "epoch"), &opts->epoch, text);
 }
 
+/* How much each of so many positions may bring. */
+static size_t part_of_reply(struct dn_json positions)
+{
+	struct dn_json_iter it;
+	struct dn_json item;
+	struct dn_str key;
+	size_t n = 0;
+
+	if (positions.type != DN_JSON_OBJECT)
+		return DN_RECOVERY_BYTES_MAX;
+	dn_json_iter_init(&it, positions);
+	while (dn_json_next(&it, &key, &item))
+		n++;
+	return n * DN_RECOVERY_BYTES_MAX > CONNECT_BYTES_MAX
+		   ? CONNECT_BYTES_MAX / n
+		   : DN_RECOVERY_BYTES_MAX;
+}
+
 static bool fails(struct dn_session *s, struct dn_str channel, unsigned code,
     const char *message)
 {
-	dn_diag(DN_INFO, NULL,
+	dn_refusal(s->loop, &s->refusals,
 	    "connect refused: server-side subscription to \"%.*s\": %s",
 	    DN_FMT(channel), message);
 	dn_session_connect_fails(s, code, message);
 	return false;
 }
 
-/* False when nothing more is to be joined. */
-static bool join(
-    struct joining *j, struct dn_str channel, struct dn_sub_opts *opts)
+/* At the position that the client knows; false when nothing more is to be
+ * joined. */
+static bool join_at(struct joining *j, struct dn_str channel,
+    struct dn_json position, struct dn_sub_opts *opts)
 {
 	struct dn_session *s = j->s;
 	uint32_t max = s->tenant->limits.client_channel_limit;
@@ -87,11 +111,21 @@ static bool join(
 	}
 	j->joined++;
 	opts->told = DN_SUB_CONNECT;
-	if (j->positions.type == DN_JSON_OBJECT)
-		read_position(member_of(j->positions, channel), opts, &epoch);
+	opts->bytes_max = j->bytes_max;
+	read_position(position, opts, &epoch);
 	dn_sub_join(s, ns, channel, opts);
 	dn_buf_release(&epoch);
 	return s->connecting->code == 0;
+}
+
+static bool join(
+    struct joining *j, struct dn_str channel, struct dn_sub_opts *opts)
+{
+	struct dn_json position = {0};
+
+	if (j->positions.type == DN_JSON_OBJECT && channel.n <= DN_CHANNEL_MAX)
+		position = member_of(j->positions, channel);
+	return join_at(j, channel, position, opts);
 }
 
 /* The claim `channels`: an array of names. */
@@ -118,7 +152,7 @@ static bool join_list(struct joining *j, struct dn_str raw)
 	return go_on;
 }
 
-/* Raw JSON of `name`, or of its twin in base64. */
+/* Raw JSON of `name`, or of its twin in base64; unset where it is none. */
 static struct dn_str raw_or_base64(struct dn_json object, const char *name,
     const char *twin, struct dn_buf *scratch)
 {
@@ -126,7 +160,7 @@ static struct dn_str raw_or_base64(struct dn_json object, const char *name,
 	struct dn_str out = {0};
 
 	if (value.type != DN_JSON_NONE)
-		return value.raw;
+		return dn_json_is_part(value) ? value.raw : out;
 	if (!dn_b64_json(dn_json_member(object, twin), &out, scratch))
 		return (struct dn_str){0};
 	return out;
@@ -205,7 +239,7 @@ static void join_asked(struct joining *j, struct dn_json subs)
 		    !dn_session_may_subscribe(j->s, ns, channel, false, &err))
 			go_on = fails(j->s, channel, 103, "permission denied");
 		else
-			go_on = join(j, channel, &opts);
+			go_on = join_at(j, channel, item, &opts);
 	}
 	dn_buf_release(&text);
 }
@@ -216,6 +250,7 @@ void dn_session_join_all(struct dn_session *s,
 	struct joining j = {
 	    .s = s, .positions = dn_json_member(params, "subs")};
 
+	j.bytes_max = part_of_reply(j.positions);
 	if (!join_list(&j, claims->channels) || !join_subs(&j, claims->subs) ||
 	    !join_personal(&j))
 		return;
@@ -225,43 +260,49 @@ void dn_session_join_all(struct dn_session *s,
 
 /* --- a new token --------------------------------------------------------- */
 
-/* How many channels a claim lists, or more than there can be where one of
- * them is not among the subscriptions. */
-static size_t count_listed(
-    const struct dn_session *s, struct dn_str raw, enum dn_json_type type)
+/* Adds the subscriptions that a claim lists to seen, each once; false where
+ * one of them is not there. */
+static bool collect(const struct dn_session *s, struct dn_str raw,
+    enum dn_json_type type, struct dn_map *seen)
 {
 	struct dn_json_iter it;
 	struct dn_json item;
 	struct dn_str key, channel = {0};
 	struct dn_buf text = {0};
-	const struct dn_sub *sub;
-	size_t n = 0;
+	struct dn_sub *sub;
+	bool all = true;
 
 	if (raw.n == 0)
-		return 0;
+		return true;
 	dn_json_iter_init(&it, (struct dn_json){type, raw});
-	while (n < SIZE_MAX / 2 && dn_json_next(&it, &key, &item)) {
+	while (all && dn_json_next(&it, &key, &item)) {
 		text.n = 0;
 		if (type == DN_JSON_OBJECT)
 			key_text(key, &channel, &text);
 		else
 			(void)dn_json_string(item, &channel, &text);
 		sub = dn_map_get(&s->subs, channel);
-		n = sub != NULL && sub->from_token ? n + 1 : SIZE_MAX / 2;
+		all = sub != NULL && sub->from_token;
+		if (all && dn_map_get(seen, sub->channel) == NULL)
+			dn_map_put(seen, sub->channel, sub);
 	}
 	dn_buf_release(&text);
-	return n;
+	return all;
 }
 
 bool dn_session_channels_differ(
     const struct dn_session *s, const struct dn_jwt_claims *claims)
 {
-	size_t listed = count_listed(s, claims->channels, DN_JSON_ARRAY) +
-			count_listed(s, claims->subs, DN_JSON_OBJECT);
-	size_t has = 0, at = 0;
+	struct dn_map seen = {0};
 	const struct dn_sub *sub;
+	size_t has = 0, at = 0;
+	bool same;
 
 	while ((sub = dn_map_next(&s->subs, &at)) != NULL)
 		has += sub->from_token;
-	return listed != has;
+	same = collect(s, claims->channels, DN_JSON_ARRAY, &seen) &&
+	       collect(s, claims->subs, DN_JSON_OBJECT, &seen) &&
+	       seen.count == has;
+	dn_map_release(&seen);
+	return !same;
 }

@@ -8,7 +8,6 @@
  */
 #include <stdlib.h>
 
-#include "base/diag.h"
 #include "conf/permit.h"
 #include "record/channel.h"
 #include "record/tagfilter.h"
@@ -16,16 +15,15 @@
 
 /* --- whether it may ------------------------------------------------------ */
 
-bool dn_session_may_subscribe(const struct dn_session *s,
-    const struct dn_conf_ns *ns, struct dn_str channel, bool has_token,
-    struct dn_err *err)
+bool dn_session_may_subscribe(struct dn_session *s, const struct dn_conf_ns *ns,
+    struct dn_str channel, bool has_token, struct dn_err *err)
 {
 	struct dn_permit_who who = {
 	    .user = s->user, .server = s->server, .token = has_token};
 
 	if (dn_permit(&who, DN_PERMIT_SUBSCRIBE, ns, channel, err) == 0)
 		return true;
-	dn_diag(DN_INFO, NULL,
+	dn_refusal(s->loop, &s->refusals,
 	    "tenant %s: user \"%.*s\" may not subscribe to \"%.*s\": %s",
 	    s->tenant->name, DN_FMT(s->user), DN_FMT(channel), err->text);
 	return false;
@@ -73,6 +71,28 @@ struct dn_sub_override dn_session_override(struct dn_str raw)
 	return o;
 }
 
+static void log_refusal(struct dn_session *s, const char *why)
+{
+	dn_refusal(s->loop, &s->refusals,
+	    "subscription token of tenant %s refused: %s", s->tenant->name,
+	    why);
+}
+
+/* NULL: it is this client's, and for this channel. */
+static const char *wrong_owner(const struct dn_session *s,
+    struct dn_str channel, const struct dn_jwt_claims *claims)
+{
+	if (!dn_str_eq(claims->channel, channel))
+		return "it is for another channel";
+	if (dn_session_is_foreign(s, claims))
+		return "it is another tenant's";
+	if (!dn_str_eq(claims->sub, s->user))
+		return "it is another user's";
+	if (claims->client.n > 0 && !dn_str_is(claims->client, s->client))
+		return "it is another client's";
+	return NULL;
+}
+
 /* False with the error told or the connection closed. */
 static bool verify(struct dn_session *s, uint32_t id, struct dn_str channel,
     struct dn_str token, struct dn_jwt_claims *claims)
@@ -80,27 +100,20 @@ static bool verify(struct dn_session *s, uint32_t id, struct dn_str channel,
 	struct dn_err err;
 	enum dn_jwt_result rc =
 	    dn_jwt_verify(&s->tenant->token, token, dn_wall_us(), claims, &err);
+	const char *why =
+	    rc == DN_JWT_OK ? wrong_owner(s, channel, claims) : err.text;
 
-	if (rc == DN_JWT_EXPIRED) {
-		dn_session_error(s, id, 109, "token expired");
-		return false;
-	}
-	if (rc != DN_JWT_OK) {
-		dn_diag(DN_INFO, NULL,
-		    "subscription token of tenant %s refused: %s",
-		    s->tenant->name, err.text);
-		refuse(s, id, 103, "permission denied", err.text);
-		return false;
-	}
-	if (dn_str_eq(claims->channel, channel) &&
-	    dn_str_eq(claims->sub, s->user) &&
-	    (claims->client.n == 0 || dn_str_is(claims->client, s->client)))
+	if (why == NULL && !dn_session_has_ended(claims))
 		return true;
-	dn_diag(DN_INFO, NULL,
-	    "subscription token of tenant %s refused: it is for another "
-	    "channel or user",
-	    s->tenant->name);
-	dn_conn_close(s->conn, 3500, "invalid token");
+	log_refusal(s, why != NULL ? why : "its expire_at is over");
+	if (rc == DN_JWT_EXPIRED)
+		dn_session_error(s, id, 109, "token expired");
+	else if (rc != DN_JWT_OK)
+		refuse(s, id, 103, "permission denied", err.text);
+	else if (why != NULL)
+		dn_conn_close(s->conn, 3500, "invalid token");
+	else
+		dn_session_error(s, id, 110, "expired");
 	return false;
 }
 
@@ -132,6 +145,20 @@ static bool read_filter(struct dn_session *s, uint32_t id,
 	return false;
 }
 
+/* Map and shared-poll subscriptions are others than these. False with the
+ * error told. */
+static bool is_stream(struct dn_session *s, uint32_t id, struct dn_json params)
+{
+	struct dn_json type = dn_json_member(params, "type");
+	uint64_t n = 0;
+
+	if (type.type == DN_JSON_NONE || (dn_json_u64(type, &n) && n == 0))
+		return true;
+	dn_session_error(s, id, 108,
+	    "not available: there are subscriptions to streams only");
+	return false;
+}
+
 /* False with the connection closed. */
 static bool read_delta(struct dn_session *s, struct dn_json params, bool *delta)
 {
@@ -158,7 +185,7 @@ static void join(struct dn_session *s, uint32_t id, const struct dn_conf_ns *ns,
 	};
 	uint64_t flags = 0;
 
-	if (!read_delta(s, params, &o.ask_delta) ||
+	if (!is_stream(s, id, params) || !read_delta(s, params, &o.ask_delta) ||
 	    !read_filter(s, id, ns, params, &o.filter))
 		return;
 	flag(params, "recover", &o.recover);
@@ -239,21 +266,25 @@ void dn_command_unsubscribe(
 
 /* --- a new token --------------------------------------------------------- */
 
-/* False when the connection was closed. */
-static bool verify_again(struct dn_session *s, const struct dn_sub *sub,
-    struct dn_str token, struct dn_jwt_claims *claims)
+/* False with the error told or the connection closed. */
+static bool verify_again(struct dn_session *s, uint32_t id,
+    const struct dn_sub *sub, struct dn_str token, struct dn_jwt_claims *claims)
 {
 	struct dn_err err;
 	enum dn_jwt_result rc =
 	    dn_jwt_verify(&s->tenant->token, token, dn_wall_us(), claims, &err);
+	const char *why =
+	    rc == DN_JWT_OK ? wrong_owner(s, sub->channel, claims) : err.text;
 
+	if (why == NULL && !dn_session_has_ended(claims))
+		return true;
+	log_refusal(s, why != NULL ? why : "its expire_at is over");
 	if (rc == DN_JWT_EXPIRED)
 		dn_conn_close(s->conn, 3006, "subscription expired");
-	else if (rc != DN_JWT_OK || !dn_str_eq(claims->channel, sub->channel) ||
-		 !dn_str_eq(claims->sub, s->user))
+	else if (why != NULL)
 		dn_conn_close(s->conn, 3500, "invalid token");
 	else
-		return true;
+		dn_session_error(s, id, 110, "expired");
 	return false;
 }
 
@@ -275,7 +306,7 @@ void dn_command_sub_refresh(
 		dn_conn_close(s->conn, 3501, "bad request: a token is needed");
 		return;
 	}
-	if (!verify_again(s, sub, token, &claims))
+	if (!verify_again(s, id, sub, token, &claims))
 		goto out;
 	sub->expires_s = dn_jwt_ends_at(&claims);
 	if (claims.info.n > 0)

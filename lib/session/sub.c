@@ -20,8 +20,6 @@
 #include "session/takes.h"
 #include "wire/push.h"
 
-enum { RECOVERY_BYTES_MAX = 512 * 1024 };
-
 static void sub_free(struct dn_sub *sub)
 {
 	dn_conf_unref(&sub->conf);
@@ -42,23 +40,27 @@ struct dn_who dn_sub_who(const struct dn_sub *sub)
 
 /* --- the end ------------------------------------------------------------ */
 
-/* The session that waits for a reply, which may be gone by now. */
-static struct dn_session *waiting(struct dn_loop *loop, struct dn_sub *sub)
+/* The session that it was in; NULL: gone by now. */
+static struct dn_session *session_of(
+    struct dn_loop *loop, const struct dn_sub *sub)
 {
-	struct dn_conn *conn =
-	    sub->leave_asked ? dn_conn_find(loop, sub->conn) : NULL;
+	struct dn_conn *conn = dn_conn_find(loop, sub->conn);
 
 	return conn != NULL ? conn->session : NULL;
+}
+
+static void answer_leave(struct dn_session *s, const struct dn_sub *sub)
+{
+	if (s != NULL && sub->leave_asked)
+		dn_session_result(
+		    s, sub->leave_id, "unsubscribe", DN_STR("{}"));
 }
 
 static void on_left(struct dn_loop *loop, struct dn_ask *ask)
 {
 	struct dn_sub *sub = ask->ctx;
-	struct dn_session *s = waiting(loop, sub);
 
-	if (s != NULL)
-		dn_session_result(
-		    s, sub->leave_id, "unsubscribe", DN_STR("{}"));
+	answer_leave(session_of(loop, sub), sub);
 	dn_ask_free(&ask);
 	sub_free(sub);
 }
@@ -99,14 +101,25 @@ void dn_sub_leave_asked(struct dn_sub *sub, uint32_t id)
 	dn_sub_leave(sub, 0, "client unsubscribed");
 }
 
-void dn_sub_end(struct dn_sub *sub, unsigned code, const char *reason)
+static void push_end(struct dn_session *s, const struct dn_sub *sub,
+    unsigned code, const char *reason)
 {
-	struct dn_session *s = sub->session;
 	struct dn_buf b = {0};
 
 	dn_push_unsubscribe(&b, sub->channel, code, reason);
 	dn_session_push_text(s, dn_buf_view(&b));
 	dn_buf_release(&b);
+}
+
+void dn_sub_end(struct dn_sub *sub, unsigned code, const char *reason)
+{
+	if (sub->joining) {
+		/* Told behind its beginning. */
+		sub->end_code = code;
+		sub->end_reason = reason;
+	} else {
+		push_end(sub->session, sub, code, reason);
+	}
 	dn_sub_leave(sub, code, reason);
 }
 
@@ -209,23 +222,25 @@ static void activate(
 		dn_session_arm_expiry(s);
 }
 
-/* It was to end before it began: still both commands get their replies. */
+/* It was to end before it began: whoever was to hear of that hears of both. */
 static void joined_too_late(
     struct dn_loop *loop, struct dn_sub *sub, struct dn_ask *ask)
 {
-	struct dn_session *s = waiting(loop, sub);
+	struct dn_session *s = session_of(loop, sub);
+	bool replies = s != NULL && sub->told == DN_SUB_REPLY;
 
-	if (ask->code == 0)
-		take_answer(sub, ask);
-	if (s != NULL && ask->code == 0) {
-		tell_reply(s, sub, ask, NULL);
-	} else if (s != NULL) {
-		dn_session_error(s, sub->id, ask->code, ask->message);
-		dn_session_result(
-		    s, sub->leave_id, "unsubscribe", DN_STR("{}"));
+	if (ask->code != 0) {
+		if (replies)
+			dn_session_error(s, sub->id, ask->code, ask->message);
+		answer_leave(s, sub);
+		return;
 	}
-	if (ask->code == 0)
-		ask_leave(loop, sub);
+	take_answer(sub, ask);
+	if (replies)
+		tell_reply(s, sub, ask, NULL);
+	if (replies && sub->end_code != 0)
+		push_end(s, sub, sub->end_code, sub->end_reason);
+	ask_leave(loop, sub);
 }
 
 static void join_failed(struct dn_sub *sub, const struct dn_ask *ask)
@@ -248,9 +263,12 @@ static void on_joined(struct dn_loop *loop, struct dn_ask *ask)
 {
 	struct dn_sub *sub = ask->ctx;
 	struct dn_session *s = sub->session;
+	struct dn_conn *conn = dn_conn_find(loop, sub->conn);
 	bool connecting = s != NULL && sub->told == DN_SUB_CONNECT;
 	bool failed = ask->code != 0;
 
+	if (conn != NULL)
+		conn->calls -= sub->weight;
 	sub->joining = false;
 	if (sub->leaving) {
 		joined_too_late(loop, sub, ask);
@@ -332,9 +350,12 @@ void dn_sub_join(struct dn_session *s, const struct dn_conf_ns *ns,
 	a->offset = o->offset;
 	a->gather.limit = s->server ? UINT64_MAX / 2
 				    : s->conf->recovery_max_publication_limit;
-	a->gather.bytes_max = RECOVERY_BYTES_MAX;
+	a->gather.bytes_max =
+	    o->bytes_max > 0 ? o->bytes_max : DN_RECOVERY_BYTES_MAX;
 	if (o->told == DN_SUB_CONNECT)
 		s->connecting->open++;
+	sub->weight = o->recover || ns->auto_cache_recover ? DN_CALL_HEAVY : 1;
+	s->conn->calls += sub->weight;
 	ask->ctx = sub;
 	ask->done = on_joined;
 	dn_loop_ask(s->loop, ask);

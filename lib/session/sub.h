@@ -19,6 +19,8 @@
 #include "hub/lineage.h"
 #include "serve/loop.h"
 
+enum { DN_RECOVERY_BYTES_MAX = 512 * 1024 };
+
 struct dn_session;
 struct dn_local;
 struct dn_tagfilter;
@@ -46,6 +48,7 @@ struct dn_sub_opts {
 	bool ask_recoverable, ask_positioned, ask_join_leave, ask_delta;
 	uint64_t offset;
 	struct dn_str epoch;
+	size_t bytes_max;        /* of what it may recover; 0: the default */
 	struct dn_str chan_info; /* JSON or unset */
 	struct dn_str data;      /* JSON or unset: of the result */
 	int64_t expires_s;       /* 0: never */
@@ -63,13 +66,16 @@ struct dn_sub {
 	struct dn_local *local;   /* NULL until active */
 	uint32_t at;              /* its place in local->subs */
 	uint32_t queue_bytes_max; /* of its namespace */
+	uint32_t weight;          /* in its connection's calls while joining */
 	enum dn_sub_told told;
 	uint32_t id;       /* of the command to answer */
 	uint32_t leave_id; /* of the unsubscribe to answer */
 	bool from_token;
-	bool joining;     /* the owner has not answered yet */
-	bool leaving;     /* to be left as soon as it is joined */
-	bool leave_asked; /* somebody waits for a reply to it */
+	bool joining;      /* the owner has not answered yet */
+	bool leaving;      /* to be left as soon as it is joined */
+	bool leave_asked;  /* somebody waits for a reply to it */
+	unsigned end_code; /* what ended it while it was joining, or 0 */
+	const char *end_reason;
 	bool positioned, recoverable, join_leave;
 	bool present, tells; /* at the owner: counted; the others hear of it */
 	bool delta;          /* negotiated: data is text */
@@ -94,7 +100,7 @@ void dn_sub_join(struct dn_session *s, const struct dn_conf_ns *ns,
 void dn_sub_leave(struct dn_sub *sub, unsigned code, const char *reason);
 /* The same for the unsubscribe command `id`, which waits for that. */
 void dn_sub_leave_asked(struct dn_sub *sub, uint32_t id);
-/* Ends it with an unsubscribe push. */
+/* Ends it with an unsubscribe push; reason is a literal. */
 void dn_sub_end(struct dn_sub *sub, unsigned code, const char *reason);
 /* The owner lost its position: 2500, or 3010 for the whole connection where
  * the server made it. The session may have ended afterwards. */

@@ -317,6 +317,16 @@ async function until(what, test) {
 	}
 }
 
+// Waits until a metric passes the test; gives its value.
+function metric(name, test) {
+	return until(name, async () => {
+		const line = (await page('/metrics')).split('\n')
+			.find((l) => l.startsWith(`${name} `));
+		const value = Number(line.slice(name.length + 1));
+		return test(value) ? { value } : null;
+	});
+}
+
 // The server API; its answer, {result} or {error}.
 async function api(method, params = {}, key = KEY) {
 	const reply = await fetch(`${process.env.DNOT_URL}/api/${method}`, {
@@ -351,5 +361,5 @@ function run(scenarios) {
 }
 
 module.exports = { CONNECT, Client, KEY, PATIENCE, Raw, api, connect, frame,
-	grewAtMost, host, memory, now, open, page, port, run, token, until,
-	upgrade };
+	grewAtMost, host, memory, metric, now, open, page, port, run, token,
+	until, upgrade };

@@ -147,6 +147,14 @@ hurried()
 	hostile piled-requests
 }
 
+@test "large answers to one small message are made as they are read" {
+	hostile heavy-message
+	LOG=none
+	start_server --threads 1
+	raw heavy-message
+	stop_server
+}
+
 @test "stopped at once with open outcomes" {
 	start_server --threads 1
 	raw stop-twice

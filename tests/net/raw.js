@@ -8,8 +8,8 @@
 const assert = require('node:assert/strict');
 const { randomBytes } = require('node:crypto');
 const { readFileSync } = require('node:fs');
-const { CONNECT, KEY, PATIENCE, Raw, connect, frame, grewAtMost, host, memory,
-	open, page, port, run, upgrade } = require('./client');
+const { CONNECT, Client, KEY, PATIENCE, Raw, connect, frame, grewAtMost, host,
+	memory, metric, open, page, port, run, upgrade } = require('./client');
 
 // Refused, but the connection may go on, as HTTP has it.
 async function denied(bytes, ...statuses) {
@@ -388,6 +388,37 @@ const scenarios = {
 		assert.ok(took < 200, 'it goes on reading');
 		grewAtMost(before, 16384);
 		raw.socket.destroy();
+	},
+
+	// One small message whose answers are large, from one who does not read:
+	// they are made as he reads them. All come in the end, in order.
+	async 'heavy-message'() {
+		const c = await Client.open();
+		const data = 'h'.repeat(50000);
+		for (let i = 0; i < 10; i++)
+			await c.result('publish', { channel: 'heavy', data });
+		const before = memory();
+		const commands = [];
+		for (let i = 0; i < 60; i++) {
+			commands.push(['history', { channel: 'heavy', limit: -1 }],
+				['subscribe', { channel: 'heavy', recover: true }],
+				['unsubscribe', { channel: 'heavy' }]);
+		}
+		c.raw.socket.pause();
+		c.send(...commands);
+		await metric('dnot_commands_total', (n) => n > 11);
+		for (let i = 0; i < 20; i++)
+			await page('/health');
+		grewAtMost(before, 16384);
+		c.raw.socket.resume();
+		for (const [i, [method]] of commands.entries()) {
+			const { publications } =
+				(await c.reply(i + 12))[method];
+			assert.equal(publications?.length,
+				method === 'unsubscribe' ? undefined : 10);
+		}
+		grewAtMost(before, 16384);
+		c.gone();
 	},
 
 	// Stopped at once, while nobody knows yet what was delivered.
