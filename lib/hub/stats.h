@@ -18,6 +18,8 @@
 	X(channels, "dnot_channels", "gauge", "Channels in memory") \
 	X(accepted, "dnot_connections_total", "counter", \
 	    "Connections accepted") \
+	X(not_admitted, "dnot_not_admitted_total", "counter", \
+	    "Clients turned away by a limit of connections") \
 	X(commands, "dnot_commands_total", "counter", \
 	    "Client commands and API calls") \
 	X(publications, "dnot_publications_total", "counter", \

@@ -19,7 +19,7 @@
 
 #include "serve/conn.h"
 #include "serve/server.h"
-#include "session/session.h"
+#include "session/emulated.h"
 #include "web/web.h"
 
 enum {
@@ -80,6 +80,12 @@ bool dn_conn_waits_for_log(const struct dn_conn *conn)
 	       dn_server_log_behind(conn->loop->server);
 }
 
+/* Whoever reads an endless answer has nothing to say on its connection. */
+static bool only_reads(const struct dn_conn *conn)
+{
+	return conn->state == DN_CONN_LIVE && !dn_form_is_ws(conn->form);
+}
+
 void dn_conn_pause(struct dn_conn *conn)
 {
 	if (conn->is_paused)
@@ -87,7 +93,8 @@ void dn_conn_pause(struct dn_conn *conn)
 	conn->is_paused = true;
 	conn->next_paused = conn->loop->paused;
 	conn->loop->paused = conn;
-	uv_read_stop(&conn->stream);
+	if (!only_reads(conn))
+		uv_read_stop(&conn->stream);
 }
 
 static void send_close(struct dn_conn *conn, unsigned code, const char *reason)
@@ -107,6 +114,8 @@ static void on_ws_event(struct dn_conn *conn, const struct dn_ws_event *ev)
 		if (ev->binary)
 			dn_conn_close(conn, 3501,
 			    "bad request: binary message on a JSON connection");
+		else if ((conn->form & DN_FORM_UNI) != 0)
+			dn_session_request(conn->session, ev->payload);
 		else
 			dn_session_message(conn->session, ev->payload);
 		return;
@@ -156,13 +165,21 @@ static void feed_ws(struct dn_conn *conn, struct dn_str *bytes)
 	}
 }
 
+/* Who sends it and what for shows only when it is there. */
+static size_t body_limit(const struct dn_conf *conf)
+{
+	return conf->api_body_limit > conf->message_size_limit
+		   ? conf->api_body_limit
+		   : conf->message_size_limit;
+}
+
 static void feed_http(struct dn_conn *conn, struct dn_str *bytes)
 {
 	size_t taken = 0;
 	enum dn_http_state state;
 
 	if (conn->http == NULL)
-		conn->http = dn_http_new(conn->loop->conf->api_body_limit);
+		conn->http = dn_http_new(body_limit(conn->loop->conf));
 	if (conn->http_idle) {
 		conn->http_idle = false;
 		dn_wheel_arm(&conn->loop->wheel, &conn->timer,
@@ -197,8 +214,7 @@ static void feed(struct dn_conn *conn, struct dn_str bytes)
 			dn_conn_pause(conn);
 		return;
 	}
-	/* Whoever reads an endless answer has nothing to say here. */
-	if (conn->state == DN_CONN_LIVE && dn_form_is_ws(conn->form))
+	if (conn->state == DN_CONN_LIVE && !only_reads(conn))
 		feed_ws(conn, &bytes);
 }
 
@@ -228,6 +244,8 @@ void dn_conn_resume(struct dn_conn *conn)
 		dn_session_resumed(conn->session);
 	feed(conn, dn_buf_view(&kept));
 	dn_buf_release(&kept);
+	if (only_reads(conn))
+		dn_emulated_go_on(conn);
 	if (!conn->is_paused && conn->state <= DN_CONN_LIVE)
 		uv_read_start(&conn->stream, on_alloc, on_read);
 }
@@ -415,6 +433,8 @@ void dn_conn_http_answer(struct dn_conn *conn, unsigned status,
 	if (conn->state != DN_CONN_HTTP)
 		return;
 	dn_http_response(&b, status, content_type, extra, body, keep);
+	if (conn->http_head)
+		b.n -= body.n;
 	frame = dn_frame_raw(dn_buf_view(&b));
 	dn_buf_release(&b);
 	dn_conn_send(conn, frame, NULL, true);
@@ -454,8 +474,10 @@ static void end(struct dn_conn *conn, unsigned code, const char *reason)
 
 	if (conn->state > DN_CONN_LIVE)
 		return;
-	if (conn->state == DN_CONN_LIVE)
+	if (conn->state == DN_CONN_LIVE) {
 		dn_stat_sub(&conn->loop->stats.connections, 1);
+		dn_admission_leave(dn_server_admission(conn->loop->server));
+	}
 	conn->state = DN_CONN_CLOSING;
 	if (conn->session != NULL)
 		dn_session_end(&conn->session, code, reason);

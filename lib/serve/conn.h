@@ -50,6 +50,7 @@ struct dn_conn {
 	bool shut;      /* our side is closed */
 	bool http_busy; /* a request is being answered */
 	bool http_close;
+	bool http_head; /* it asks for the head alone */
 	bool http_idle; /* between two requests: nothing of one is there */
 	bool publishes; /* not read from while the log is behind */
 	bool unix_socket;
@@ -105,7 +106,8 @@ void dn_conn_end(struct dn_conn *conn);
 /* An HTTP answer; starts the next request or ends the connection. */
 void dn_conn_http_answer(struct dn_conn *conn, unsigned status,
     const char *content_type, const char *extra, struct dn_str body);
-/* After the head of the answer: from now on it is a client's. */
+/* After the head of the answer: from now on it is a client's, which has been
+ * admitted (admission.h). */
 void dn_conn_live(
     struct dn_conn *conn, struct dn_session *session, unsigned form);
 
@@ -119,7 +121,8 @@ void dn_conn_check_blocked(struct dn_loop *loop);
 bool dn_conn_is_full(const struct dn_conn *conn);
 /* That, or commands of its last message wait. */
 bool dn_conn_should_pause(const struct dn_conn *conn);
-/* It is resumed in the first turn in which it is not full. */
+/* It is resumed in the first turn in which it is not full. One that reads an
+ * endless answer is read from nevertheless: its end has to be seen. */
 void dn_conn_pause(struct dn_conn *conn);
 /* It is not read from, pongs included, because the log is behind. */
 bool dn_conn_waits_for_log(const struct dn_conn *conn);

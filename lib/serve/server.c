@@ -59,6 +59,11 @@ int64_t dn_server_uptime_s(const struct dn_server *server)
 	return (dn_mono_us() - server->started_us) / 1000000;
 }
 
+struct dn_admission *dn_server_admission(struct dn_server *server)
+{
+	return &server->admission;
+}
+
 const char *dn_server_node(const struct dn_server *server)
 {
 	return server->node;

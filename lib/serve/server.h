@@ -16,6 +16,7 @@
 #ifndef DN_SERVER_H
 #define DN_SERVER_H
 
+#include "serve/admission.h"
 #include "serve/loop.h"
 
 struct dn_server;
@@ -40,6 +41,7 @@ struct dn_logq *dn_server_logq(struct dn_server *server); /* NULL: none */
 bool dn_server_log_behind(struct dn_server *server);
 bool dn_server_ready(struct dn_server *server, bool *degraded);
 int64_t dn_server_uptime_s(const struct dn_server *server);
+struct dn_admission *dn_server_admission(struct dn_server *server);
 const char *dn_server_node(const struct dn_server *server);
 
 #endif

@@ -19,6 +19,7 @@ struct dn_server {
 	struct dn_conf *conf;
 	struct dn_logq *logq;
 	uint64_t log_queue_bytes;
+	struct dn_admission admission;
 	struct dn_listen listen;
 	const struct dn_server_options *options;
 	char node[37];

@@ -11,9 +11,10 @@
 #include <stdlib.h>
 
 #include "api/api.h"
+#include "session/emulated.h"
 #include "session/events.h"
-#include "session/session.h"
 #include "session/session_impl.h"
+#include "session/sid.h"
 
 static void on_timer(struct dn_timer *timer, int64_t now_us);
 
@@ -36,6 +37,12 @@ struct dn_session *dn_session_new(struct dn_conn *conn,
 	dn_wheel_arm(&s->loop->wheel, &conn->timer,
 	    dn_mono_us() + s->conf->stale_close_us);
 	return s;
+}
+
+void dn_session_give_id(struct dn_session *s)
+{
+	s->id = dn_xmalloc(DN_SID_LEN + 1);
+	dn_sid_write(s->id, s->loop->ix, s->conn->id);
 }
 
 void dn_connecting_free(struct dn_connecting **cp)
@@ -64,6 +71,7 @@ void dn_session_end(struct dn_session **sp, unsigned code, const char *reason)
 	dn_timer_cancel(&s->conn->timer);
 	dn_timer_cancel(&s->expiry);
 	dn_roster_leave(&s->loop->roster, s);
+	dn_emulated_drop(s);
 	while ((sub = dn_map_any(&s->subs, &at)) != NULL)
 		dn_sub_leave(sub, 1, "client disconnected");
 	dn_map_release(&s->subs);
@@ -240,11 +248,11 @@ void dn_session_request(struct dn_session *s, struct dn_str text)
 	struct dn_json params;
 	struct dn_err err;
 
-	if (dn_json_parse(text, &params, &err) != 0 ||
-	    params.type != DN_JSON_OBJECT)
+	if (s->connected || s->connecting != NULL)
+		bad(s, "bad request: a one-way client has nothing to say");
+	else if (dn_json_parse(text, &params, &err) != 0 ||
+		 params.type != DN_JSON_OBJECT)
 		bad(s, "bad request: malformed JSON");
-	else if (s->connected || s->connecting != NULL)
-		bad(s, "bad request: connect comes once");
 	else
 		dn_command_connect(s, 0, params);
 }

@@ -28,6 +28,8 @@ struct dn_connecting {
 	struct dn_outq held;    /* pushes that come behind the reply */
 };
 
+struct dn_emulated;
+
 struct dn_session {
 	struct dn_conn *conn;
 	struct dn_loop *loop;
@@ -53,9 +55,11 @@ struct dn_session {
 	uint64_t serial;         /* in the roster; 0: not there */
 	int64_t connected_us;    /* wall clock */
 	char *app, *app_version; /* what it calls itself; NULL: nothing */
-	char *id; /* a secret by which emulation names it; NULL: none */
-	int64_t expires_s;      /* the token's end; 0: never */
-	struct dn_timer expiry; /* of the connection or a subscription */
+	/* a secret by which other requests name it (sid.h); NULL: none */
+	char *id;
+	struct dn_emulated *emulated; /* commands that wait */
+	int64_t expires_s;            /* the token's end; 0: never */
+	struct dn_timer expiry;       /* of the connection or a subscription */
 	struct dn_connecting *connecting; /* NULL: it does not wait */
 	struct dn_buf rest; /* commands of a message that wait (conn.h) */
 	struct dn_refusals refusals; /* lines about it in the log */
@@ -67,6 +71,8 @@ struct dn_session {
 DN_MUST_CHECK struct dn_session *dn_session_new(struct dn_conn *conn,
     const struct dn_conf_tenant *tenant, const unsigned char *key_sha256,
     bool native_ping);
+/* Other requests can name it from now on. */
+void dn_session_give_id(struct dn_session *session);
 /* The connection ends, with that code and reason: leaves every channel. */
 void dn_session_end(
     struct dn_session **session, unsigned code, const char *reason);

@@ -12,21 +12,6 @@
 #include "base/text.h"
 #include "web/web_impl.h"
 
-void dn_web_text(
-    struct dn_conn *conn, unsigned status, const char *text, const char *extra)
-{
-	dn_conn_http_answer(
-	    conn, status, "text/plain; charset=utf-8", extra, dn_str_of(text));
-}
-
-void dn_web_raw(struct dn_conn *conn, struct dn_str bytes)
-{
-	struct dn_frame *frame = dn_frame_raw(bytes);
-
-	dn_conn_send(conn, frame, NULL, true);
-	dn_frame_unref(&frame);
-}
-
 /* --- who may ask -------------------------------------------------------- */
 
 /* "" or ":DIGITS". */
@@ -80,6 +65,14 @@ static bool origin_is_loopback(struct dn_str origin)
 	    (struct dn_str){at, (size_t)(origin.p + origin.n - at)});
 }
 
+bool dn_web_origin_allowed(const struct dn_conn *conn, struct dn_str origin)
+{
+	const struct dn_conf *conf = conn->loop->conf;
+
+	return dn_conf_origin_allowed(conf, origin) ||
+	       (conf->dev && origin_is_loopback(origin));
+}
+
 /* False with the request answered. */
 static bool may_ask(struct dn_conn *conn)
 {
@@ -93,8 +86,7 @@ static bool may_ask(struct dn_conn *conn)
 		return false;
 	}
 	if (!dn_http_header(conn->http, "origin", &value) ||
-	    dn_conf_origin_allowed(conf, value) ||
-	    (conf->dev && origin_is_loopback(value)))
+	    dn_web_origin_allowed(conn, value))
 		return true;
 	dn_web_text(conn, 403, "origin not allowed\n", NULL);
 	return false;
@@ -104,10 +96,7 @@ static bool may_ask(struct dn_conn *conn)
 
 static void health(struct dn_conn *conn)
 {
-	bool head = dn_str_is(dn_http_request(conn->http)->method, "HEAD");
-
-	dn_conn_http_answer(conn, 200, "application/json", NULL,
-	    head ? (struct dn_str){0} : DN_STR("{}"));
+	dn_conn_http_answer(conn, 200, "application/json", NULL, DN_STR("{}"));
 }
 
 static void ready(struct dn_conn *conn)
@@ -151,30 +140,28 @@ static void route(struct dn_conn *conn, struct dn_str path)
 	struct dn_str verb = dn_http_request(conn->http)->method;
 	struct dn_str method;
 
+	if ((conn->serve & DN_SERVE_CLIENT) != 0 && dn_web_client(conn, path))
+		return;
 	if ((conn->serve & DN_SERVE_API) != 0 && api_method(path, &method)) {
 		if (dn_str_is(verb, "POST"))
 			dn_web_api(conn, method);
 		else
 			dn_web_text(
 			    conn, 405, "POST only\n", "Allow: POST\r\n");
-		return;
-	}
-	if (dn_str_is(verb, "HEAD") && dn_str_is(path, "/health"))
-		health(conn);
-	else if (!dn_str_is(verb, "GET"))
+	} else if (dn_str_is(verb, "OPTIONS")) {
+		dn_web_status(conn, 204, NULL);
+	} else if (!dn_str_is(verb, "GET") && !conn->http_head) {
 		dn_web_text(conn, 404, "not found\n", NULL);
-	else if (dn_str_is(path, "/connection/websocket") &&
-		 (conn->serve & DN_SERVE_CLIENT) != 0)
-		dn_web_socket(conn);
-	else if (dn_str_is(path, "/health"))
+	} else if (dn_str_is(path, "/health")) {
 		health(conn);
-	else if (dn_str_is(path, "/ready"))
+	} else if (dn_str_is(path, "/ready")) {
 		ready(conn);
-	else if (dn_str_is(path, "/metrics") &&
-		 (conn->serve & DN_SERVE_METRICS) != 0)
+	} else if (dn_str_is(path, "/metrics") &&
+		   (conn->serve & DN_SERVE_METRICS) != 0) {
 		metrics(conn);
-	else
+	} else {
 		dn_web_text(conn, 404, "not found\n", NULL);
+	}
 }
 
 void dn_web_request(struct dn_conn *conn)
@@ -184,11 +171,10 @@ void dn_web_request(struct dn_conn *conn)
 	struct dn_str path;
 
 	conn->http_close = !request->keep_alive;
+	conn->http_head = dn_str_is(request->method, "HEAD");
 	if (!may_ask(conn))
 		return;
-	if (dn_str_is(request->method, "OPTIONS"))
-		dn_conn_http_answer(conn, 204, NULL, NULL, (struct dn_str){0});
-	else if (!dn_http_path(conn->http, &path, &scratch))
+	if (!dn_http_path(conn->http, &path, &scratch))
 		dn_web_text(conn, 400, "bad request: path\n", NULL);
 	else
 		route(conn, path);
@@ -202,9 +188,9 @@ void dn_web_bad(struct dn_conn *conn)
 	struct dn_buf b = {0};
 
 	dn_buf_printf(&b, "%s\n", dn_http_reason(conn->http));
+	dn_buf_byte(&b, '\0');
 	conn->http_close = true;
-	dn_conn_http_answer(conn, dn_http_status(conn->http),
-	    "text/plain; charset=utf-8", NULL, dn_buf_view(&b));
+	dn_web_text(conn, dn_http_status(conn->http), b.p, NULL);
 	dn_buf_release(&b);
 }
 

@@ -1,41 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * GET /connection/websocket: the handshake of RFC 6455 and, with a server
- * key, whose connection it is.
+ * GET /connection/websocket: the handshake of RFC 6455.
  */
-#include <openssl/sha.h>
-
-#include "serve/server.h"
-#include "session/session.h"
-#include "hub/stats.h"
 #include "web/web_impl.h"
+#include "wire/http_line.h"
 #include "wire/ws_offer.h"
-
-static void trim(struct dn_str *s)
-{
-	while (s->n > 0 && (s->p[0] == ' ' || s->p[0] == '\t')) {
-		s->p++;
-		s->n--;
-	}
-	while (s->n > 0 && (s->p[s->n - 1] == ' ' || s->p[s->n - 1] == '\t'))
-		s->n--;
-}
 
 /* Whether a comma-separated list has that item. */
 static bool offers(struct dn_str list, const char *name)
 {
-	while (list.n > 0) {
-		const char *comma = memchr(list.p, ',', list.n);
-		size_t n = comma != NULL ? (size_t)(comma - list.p) : list.n;
-		struct dn_str item = {list.p, n};
-
-		trim(&item);
-		if (dn_str_is(item, name))
+	while (list.n > 0)
+		if (dn_str_is(dn_http_list_next(&list), name))
 			return true;
-		n += comma != NULL;
-		list.p += n;
-		list.n -= n;
-	}
 	return false;
 }
 
@@ -121,37 +97,19 @@ static void send_switching(struct dn_conn *conn, struct dn_str protocols,
 
 void dn_web_socket(struct dn_conn *conn)
 {
-	const struct dn_conf_tenant *tenant = NULL;
 	char accept[DN_WS_ACCEPT_LEN + 1];
-	struct dn_str protocols = {0}, key;
-	unsigned char digest[32];
+	struct dn_str protocols = {0};
 	const char *extensions;
+	struct dn_web_who who;
 	bool native_ping;
 
 	dn_http_header(conn->http, "sec-websocket-protocol", &protocols);
 	if (!check_handshake(conn, protocols, accept) ||
-	    !check_extensions(conn, &extensions))
+	    !check_extensions(conn, &extensions) || !dn_web_enter(conn, &who))
 		return;
-	if (dn_http_header(conn->http, "x-api-key", &key)) {
-		tenant = dn_conf_by_key(conn->loop->conf, key);
-		if (tenant == NULL) {
-			dn_conn_http_answer(
-			    conn, 401, NULL, NULL, (struct dn_str){0});
-			return;
-		}
-		SHA256((const unsigned char *)key.p, key.n, digest);
-	}
-	if (tenant != NULL &&
-	    !dn_usage_enter(tenant->usage, tenant->limits.connections)) {
-		dn_web_text(conn, 503, "too many connections\n", NULL);
-		return;
-	}
 	native_ping = query_is(conn, "cf_ws_frame_ping_pong", "true");
 	send_switching(conn, protocols, accept, extensions);
-	if (conn->state != DN_CONN_HTTP)
-		return;
-	dn_conn_live(conn,
-	    dn_session_new(
-		conn, tenant, tenant != NULL ? digest : NULL, native_ping),
-	    extensions != NULL ? DN_FORM_WS | DN_FORM_DEFLATE : DN_FORM_WS);
+	dn_web_live(conn, &who,
+	    extensions != NULL ? DN_FORM_WS | DN_FORM_DEFLATE : DN_FORM_WS,
+	    native_ping);
 }

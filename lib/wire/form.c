@@ -29,24 +29,34 @@ static struct dn_frame *ws_message(
 	return frame != NULL ? frame : dn_frame_ws(DN_WS_TEXT, text);
 }
 
+/* A part of an HTTP answer, in three pieces. */
+static struct dn_frame *part(unsigned form, struct dn_str before,
+    struct dn_str text, struct dn_str behind)
+{
+	bool chunked = (form & DN_FORM_CHUNKED) != 0;
+	size_t room = text.n + behind.n + (chunked ? 2 : 0);
+	struct dn_frame *frame = dn_frame_begin(before, (uint32_t)room);
+
+	dn_frame_append(frame, text.p, text.n);
+	dn_frame_append(frame, behind.p, behind.n);
+	if (chunked)
+		dn_frame_seal_chunk(frame);
+	return frame;
+}
+
+struct dn_frame *dn_form_bytes(unsigned form, struct dn_str bytes)
+{
+	return part(form, (struct dn_str){0}, bytes, (struct dn_str){0});
+}
+
 struct dn_frame *dn_form_message(
     unsigned form, struct dn_str text, struct dn_deflate *deflate)
 {
-	struct dn_str before = {0}, behind;
-	struct dn_frame *frame;
-
 	if (dn_form_is_ws(form))
 		return ws_message(form, text, deflate);
-	if ((form & DN_FORM_FRAMING) == DN_FORM_SSE) {
-		before = DN_STR("data: ");
-		behind = DN_STR("\n\n");
-	} else {
-		behind = DN_STR("\n");
-	}
-	frame = dn_frame_begin(before, (uint32_t)(text.n + behind.n));
-	dn_frame_append(frame, text.p, text.n);
-	dn_frame_append(frame, behind.p, behind.n);
-	return frame;
+	if ((form & DN_FORM_FRAMING) == DN_FORM_SSE)
+		return part(form, DN_STR("data: "), text, DN_STR("\n\n"));
+	return part(form, (struct dn_str){0}, text, DN_STR("\n"));
 }
 
 struct dn_frame *dn_form_push(
@@ -59,6 +69,17 @@ struct dn_frame *dn_form_push(
 		text = (struct dn_str){text.p + n, text.n - n - 1};
 	}
 	return dn_form_message(form, text, deflate);
+}
+
+/* The same with the chunk that ends an answer. */
+static struct dn_frame *last(struct dn_frame *frame)
+{
+	struct dn_str bytes = dn_frame_bytes(frame), end = DN_STR("0\r\n\r\n");
+	struct dn_frame *both = dn_frame_begin(bytes, (uint32_t)end.n);
+
+	dn_frame_append(both, end.p, end.n);
+	dn_frame_unref(&frame);
+	return both;
 }
 
 struct dn_frame *dn_form_close(unsigned form, unsigned code, const char *reason)
@@ -74,5 +95,5 @@ struct dn_frame *dn_form_close(unsigned form, unsigned code, const char *reason)
 	dn_buf_lit(&b, "}}}");
 	frame = dn_form_push(form, dn_buf_view(&b), NULL);
 	dn_buf_release(&b);
-	return frame;
+	return (form & DN_FORM_CHUNKED) != 0 ? last(frame) : frame;
 }

@@ -107,6 +107,21 @@ void dn_frame_seal_ws(struct dn_frame *f, enum dn_ws_opcode opcode)
 	f->room = 0;
 }
 
+void dn_frame_seal_chunk(struct dn_frame *f)
+{
+	static const char digits[] = "0123456789abcdef";
+	uint32_t n = f->end - f->start;
+
+	DN_CHECK(f, FRAME_MAGIC);
+	DN_ASSERT(f->start == DN_FRAME_HEAD_MAX && n > 0);
+	dn_frame_append(f, "\r\n", 2);
+	f->room = 0;
+	f->bytes[--f->start] = '\n';
+	f->bytes[--f->start] = '\r';
+	for (; n > 0; n >>= 4)
+		f->bytes[--f->start] = digits[n & 15];
+}
+
 struct dn_str dn_frame_payload(const struct dn_frame *f)
 {
 	unsigned n7 = (unsigned char)f->bytes[f->start + 1];

@@ -59,6 +59,8 @@ DN_MUST_CHECK struct dn_frame *dn_frame_begin(
 void dn_frame_append(struct dn_frame *f, const void *p, size_t n);
 /* Puts the WebSocket head in front; from now on it is immutable. */
 void dn_frame_seal_ws(struct dn_frame *f, enum dn_ws_opcode opcode);
+/* The same as a chunk of an HTTP answer; needs room for its line end. */
+void dn_frame_seal_chunk(struct dn_frame *f);
 /* The payload of a WebSocket frame, without its head. */
 struct dn_str dn_frame_payload(const struct dn_frame *f);
 /* Bytes as they are. */

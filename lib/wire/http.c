@@ -267,6 +267,7 @@ static void finish_head(struct dn_http *h)
 	if (h->state == DN_HTTP_BAD)
 		return;
 	h->request.method = (struct dn_str){head, method};
+	h->request.old = old;
 	judge_target(h, old);
 	if (h->state == DN_HTTP_BAD)
 		return;
@@ -402,6 +403,12 @@ const struct dn_http_request *dn_http_request(struct dn_http *h)
 	DN_CHECK(h, HTTP_MAGIC);
 	DN_ASSERT(h->state == DN_HTTP_DONE);
 	return &h->request;
+}
+
+const struct dn_http_request *dn_http_head(struct dn_http *h)
+{
+	DN_CHECK(h, HTTP_MAGIC);
+	return h->head_done && h->request.path.n > 0 ? &h->request : NULL;
 }
 
 bool dn_http_header(struct dn_http *h, const char *name, struct dn_str *out)

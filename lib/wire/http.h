@@ -31,6 +31,7 @@ struct dn_http_request {
 				 starts with '/' */
 	struct dn_str query;  /* without '?'; as sent */
 	struct dn_str body;
+	bool old; /* HTTP/1.0 */
 	bool keep_alive;
 	bool upgrade_websocket; /* GET, Connection: Upgrade, Upgrade: websocket
 				 */
@@ -51,6 +52,9 @@ DN_MUST_CHECK enum dn_http_state dn_http_feed(
 DN_MUST_CHECK bool dn_http_wants_continue(struct dn_http *http);
 /* After DONE. */
 const struct dn_http_request *dn_http_request(struct dn_http *http);
+/* The request without its body once its head is there, also of one that is
+ * BAD behind its target; else NULL. */
+const struct dn_http_request *dn_http_head(struct dn_http *http);
 /* The value of a header (name in lower case), trimmed; false when absent.
  * Several of one name are joined with ", ". */
 bool dn_http_header(struct dn_http *http, const char *name, struct dn_str *out);

@@ -188,13 +188,15 @@ bool dn_http_same(struct dn_str a, struct dn_str b)
 	return a.n == b.n && (a.n == 0 || strncasecmp(a.p, b.p, a.n) == 0);
 }
 
+struct dn_str dn_http_list_next(struct dn_str *list)
+{
+	return dn_http_trim(cut(*list, ',', list));
+}
+
 bool dn_http_list_has(struct dn_str list, const char *word)
 {
-	while (list.n > 0) {
-		struct dn_str item = cut(list, ',', &list);
-
-		if (dn_http_same(dn_http_trim(item), dn_str_of(word)))
+	while (list.n > 0)
+		if (dn_http_same(dn_http_list_next(&list), dn_str_of(word)))
 			return true;
-	}
 	return false;
 }

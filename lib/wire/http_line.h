@@ -39,6 +39,8 @@ DN_MUST_CHECK bool dn_http_is_token(struct dn_str s);
 struct dn_str dn_http_trim(struct dn_str s);
 /* Equal but for the case of letters. */
 bool dn_http_same(struct dn_str a, struct dn_str b);
+/* Takes the first item off a comma-separated list, trimmed. */
+struct dn_str dn_http_list_next(struct dn_str *list);
 /* True when the comma-separated list has the word, in any case. */
 bool dn_http_list_has(struct dn_str list, const char *word);
 

@@ -76,6 +76,34 @@ static void ends(void)
 	dn_frame_unref(&f);
 }
 
+static void chunks(void)
+{
+	const unsigned lines = DN_FORM_LINES | DN_FORM_CHUNKED;
+	struct dn_frame *f = dn_form_message(lines, DN_STR("{}"), NULL);
+	char text[70000];
+
+	IS_SLICE(dn_frame_bytes(f), "3\r\n{}\n\r\n", "a message is a chunk");
+	dn_frame_unref(&f);
+	f = dn_form_bytes(lines, DN_STR("\r\n"));
+	IS_SLICE(dn_frame_bytes(f), "2\r\n\r\n\r\n", "so are other bytes");
+	dn_frame_unref(&f);
+	f = dn_form_bytes(DN_FORM_SSE, DN_STR("\r\n"));
+	IS_SLICE(dn_frame_bytes(f), "\r\n", "as they are without chunks");
+	dn_frame_unref(&f);
+	f = dn_form_close(lines | DN_FORM_UNI, 3001, "shutdown");
+	IS_SLICE(dn_frame_bytes(f),
+	    "36\r\n{\"disconnect\":{\"code\":3001,\"reason\":\"shutdown\"}}\n"
+	    "\r\n0\r\n\r\n",
+	    "the end completes the answer");
+	dn_frame_unref(&f);
+	memset(text, 'x', sizeof(text));
+	f = dn_form_message(DN_FORM_SSE | DN_FORM_CHUNKED,
+	    (struct dn_str){text, sizeof(text)}, NULL);
+	OK(begins(dn_frame_bytes(f), "11178\r\ndata: xxx"),
+	    "a long one says its length");
+	dn_frame_unref(&f);
+}
+
 #define LONG \
 	"the quick brown fox jumps over the lazy dog and the quick brown fox " \
 	"jumps over the lazy dog once more and then again until it is long"
@@ -133,6 +161,7 @@ int main(void)
 {
 	forms();
 	ends();
+	chunks();
 	deltas();
 	missed();
 	return tap_done();
