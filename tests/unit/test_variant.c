@@ -92,7 +92,7 @@ static void chunks(void)
 	dn_frame_unref(&f);
 	f = dn_form_close(lines | DN_FORM_UNI, 3001, "shutdown");
 	IS_SLICE(dn_frame_bytes(f),
-	    "36\r\n{\"disconnect\":{\"code\":3001,\"reason\":\"shutdown\"}}\n"
+	    "31\r\n{\"disconnect\":{\"code\":3001,\"reason\":\"shutdown\"}}\n"
 	    "\r\n0\r\n\r\n",
 	    "the end completes the answer");
 	dn_frame_unref(&f);
