@@ -178,6 +178,13 @@ int dn_log_put_position(
 	return log->ops->put_position(log, pos, err);
 }
 
+int dn_log_put_revoked(
+    struct dn_log *log, const struct dn_revocation *r, struct dn_err *err)
+{
+	DN_CHECK(log, DN_LOG_MAGIC);
+	return log->ops->put_revoked(log, r, err);
+}
+
 int dn_log_stop(struct dn_log *log, struct dn_err *err)
 {
 	DN_CHECK(log, DN_LOG_MAGIC);
@@ -195,6 +202,13 @@ int dn_log_taken(
 {
 	DN_CHECK(log, DN_LOG_MAGIC);
 	return log->ops->taken(log, fn, arg, err);
+}
+
+int dn_log_revoked(struct dn_log *log, int64_t now_s, dn_log_revoked_fn *fn,
+    void *arg, struct dn_err *err)
+{
+	DN_CHECK(log, DN_LOG_MAGIC);
+	return log->ops->revoked(log, now_s, fn, arg, err);
 }
 
 int dn_log_trim(struct dn_log *log, int64_t before_us, uint64_t max_bytes,

@@ -6,7 +6,8 @@
  * Tables (docs/LOG.md): records, final, undelivered, dead, as people query
  * them, and dnot's own: meta (schema version, clean stop), positions (offset
  * and epoch of each channel at a clean stop), open (publications whose
- * delivery is not judged yet), taken (undelivered ids that were taken later).
+ * delivery is not judged yet), taken (undelivered ids that were taken later),
+ * revoked (tokens that count no more).
  *
  * Ownership: rows that are handed in are borrowed; rows that are handed out
  *   are valid during the callback.
@@ -20,6 +21,7 @@
 #ifndef DN_LOG_H
 #define DN_LOG_H
 
+#include "auth/revoked.h"
 #include "base/err.h"
 
 struct dn_log;
@@ -99,6 +101,9 @@ DN_MUST_CHECK int dn_log_put_taken(struct dn_log *log, struct dn_str uid,
 DN_MUST_CHECK int dn_log_put_removed(struct dn_log *log, struct dn_str tenant,
     struct dn_str channel, struct dn_str epoch, uint64_t offset,
     struct dn_err *err);
+/* Replaces what is there about the same token or user. */
+DN_MUST_CHECK int dn_log_put_revoked(
+    struct dn_log *log, const struct dn_revocation *r, struct dn_err *err);
 
 /* Reads of `records`. The callback returns 0 to go on, anything else to
  * stop; that value is then returned. A callback must not call the log, but
@@ -152,6 +157,10 @@ typedef int dn_log_taken_fn(void *arg, struct dn_str uid, struct dn_str tenant,
     struct dn_str channel, struct dn_str epoch, uint64_t offset);
 DN_MUST_CHECK int dn_log_taken(
     struct dn_log *log, dn_log_taken_fn *fn, void *arg, struct dn_err *err);
+/* Visits the revoked tokens that are not over at now_s. */
+typedef int dn_log_revoked_fn(void *arg, const struct dn_revocation *r);
+DN_MUST_CHECK int dn_log_revoked(struct dn_log *log, int64_t now_s,
+    dn_log_revoked_fn *fn, void *arg, struct dn_err *err);
 
 /* Retention, in small slices: removes the oldest records older than
  * before_us or beyond max_bytes (0: no bound) of database size, never one

@@ -34,6 +34,8 @@ struct dn_log_ops {
 	    struct dn_err *err);
 	int (*put_position)(struct dn_log *log,
 	    const struct dn_log_position *pos, struct dn_err *err);
+	int (*put_revoked)(struct dn_log *log, const struct dn_revocation *r,
+	    struct dn_err *err);
 
 	int (*read)(struct dn_log *log, struct dn_str tenant,
 	    struct dn_str channel, struct dn_str epoch, uint64_t after,
@@ -54,6 +56,8 @@ struct dn_log_ops {
 	    struct dn_err *err);
 	int (*taken)(struct dn_log *log, dn_log_taken_fn *fn, void *arg,
 	    struct dn_err *err);
+	int (*revoked)(struct dn_log *log, int64_t now_s, dn_log_revoked_fn *fn,
+	    void *arg, struct dn_err *err);
 	int (*trim)(struct dn_log *log, int64_t before_us, uint64_t max_bytes,
 	    uint64_t slice, uint64_t *removed, struct dn_err *err);
 	void (*idle)(struct dn_log *log);

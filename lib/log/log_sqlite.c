@@ -3,8 +3,9 @@
  * log_sqlite: a log in one SQLite database.
  *
  * Opening: find the file, take the server's lock, open the database, look
- * whether it is a dnot log, make it one where it is empty and may be made,
- * set it up (WAL, synchronous=FULL). A commit is on the disk when it
+ * whether it is a dnot log, make it one where it is empty and may be made (a
+ * server also brings an older one up to date), set it up (WAL,
+ * synchronous=FULL). A commit is on the disk when it
  * returns; a process that dies at any point loses only what was not
  * committed, and the next one that opens the file recovers it from the -wal.
  *
@@ -55,6 +56,7 @@ static const struct dn_log_ops sqlite_ops = {
     .put_taken = dn_sq_put_taken,
     .put_removed = dn_sq_put_removed,
     .put_position = dn_sq_put_position,
+    .put_revoked = dn_sq_put_revoked,
     .read = dn_sq_read,
     .read_after = dn_sq_read_after,
     .scan = dn_sq_scan,
@@ -63,6 +65,7 @@ static const struct dn_log_ops sqlite_ops = {
     .dev = dn_sq_dev,
     .positions = dn_sq_positions,
     .taken = dn_sq_taken,
+    .revoked = dn_sq_revoked,
     .trim = dn_sq_trim,
     .idle = dn_sq_idle,
     .sweep_lock = dn_sq_sweep_lock,
@@ -191,7 +194,8 @@ static int set_up_writer(struct dn_sq *sq, struct dn_err *err)
 	if (rc == 0 && !create)
 		return dn_err_set(
 		    err, -EPROTO, "log %s: empty, no dnot log", sq->path);
-	if (rc == 0)
+	if (rc == 0 ||
+	    (sq->mode == DN_LOG_SERVER && sq->schema < DN_LOG_SQLITE_SCHEMA))
 		rc = dn_sq_schema_make(sq, err);
 	else
 		rc = dn_sq_exec(sq, "PRAGMA journal_mode = WAL",

@@ -14,7 +14,7 @@
 #include "log/log.h"
 
 enum {
-	DN_LOG_SQLITE_SCHEMA = 1,               /* PRAGMA user_version */
+	DN_LOG_SQLITE_SCHEMA = 2,               /* PRAGMA user_version */
 	DN_LOG_SQLITE_APPLICATION = 0x646e6f74, /* "dnot" */
 	DN_LOG_VALUE_MAX = 64 << 20
 };

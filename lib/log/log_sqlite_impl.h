@@ -45,6 +45,7 @@ enum dn_sq_id {
 	DN_SQ_TAKEN_PUT,
 	DN_SQ_REMOVED_PUT,
 	DN_SQ_POSITION_PUT,
+	DN_SQ_REVOKED_PUT,
 	/* read */
 	DN_SQ_REMOVED_GET,
 	DN_SQ_READ_UP,
@@ -61,12 +62,14 @@ enum dn_sq_id {
 	DN_SQ_OPEN_CLEAR,
 	DN_SQ_POSITIONS,
 	DN_SQ_TAKEN_LIST,
+	DN_SQ_REVOKED_LIST,
 	DN_SQ_TRIM_PICK,
 	DN_SQ_TRIM_RECORD,
 	DN_SQ_TRIM_FINAL,
 	DN_SQ_TRIM_DEAD,
 	DN_SQ_TRIM_TAKEN,
 	DN_SQ_TRIM_POSITIONS,
+	DN_SQ_TRIM_REVOKED,
 	/* sweep */
 	DN_SQ_UNDELIVERED_LIST,
 	DN_SQ_UNDELIVERED_GET,
@@ -89,6 +92,7 @@ struct dn_sq {
 	/* Opened as a file that nobody changes, for want of the right to
 	 * write beside it; reopened once somebody writes. */
 	bool immutable;
+	int64_t schema; /* of the file; 0: it is empty */
 	bool in_transaction;
 	int last_error; /* SQLite's code behind the last dn_sq_error */
 	int lock_fd;
@@ -130,9 +134,11 @@ DN_MUST_CHECK int dn_sq_refresh(struct dn_sq *sq, struct dn_err *err);
 
 /* log_sqlite_schema.c */
 
-/* 1 a log of this version, 0 an empty database, or an error. */
+/* 1 a log of a version that can be read, 0 an empty database, or an error.
+ * Sets sq->schema. */
 DN_MUST_CHECK int dn_sq_schema_check(struct dn_sq *sq, struct dn_err *err);
-/* Makes the tables unless another process just did. */
+/* Makes the tables that an empty database or an older log lacks, unless
+ * another process just did. */
 DN_MUST_CHECK int dn_sq_schema_make(struct dn_sq *sq, struct dn_err *err);
 
 /* log_sqlite_sql.c */
@@ -205,6 +211,8 @@ DN_MUST_CHECK int dn_sq_put_removed(struct dn_log *log, struct dn_str tenant,
     struct dn_err *err);
 DN_MUST_CHECK int dn_sq_put_position(
     struct dn_log *log, const struct dn_log_position *pos, struct dn_err *err);
+DN_MUST_CHECK int dn_sq_put_revoked(
+    struct dn_log *log, const struct dn_revocation *r, struct dn_err *err);
 
 /* log_sqlite_read.c */
 DN_MUST_CHECK int dn_sq_read(struct dn_log *log, struct dn_str tenant,
@@ -233,6 +241,8 @@ DN_MUST_CHECK int dn_sq_positions(
     struct dn_log *log, dn_log_position_fn *fn, void *arg, struct dn_err *err);
 DN_MUST_CHECK int dn_sq_taken(
     struct dn_log *log, dn_log_taken_fn *fn, void *arg, struct dn_err *err);
+DN_MUST_CHECK int dn_sq_revoked(struct dn_log *log, int64_t now_s,
+    dn_log_revoked_fn *fn, void *arg, struct dn_err *err);
 
 /* log_sqlite_trim.c */
 DN_MUST_CHECK int dn_sq_trim(struct dn_log *log, int64_t before_us,

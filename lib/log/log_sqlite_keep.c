@@ -253,3 +253,32 @@ int dn_sq_taken(
 	}
 	return rc;
 }
+
+int dn_sq_revoked(struct dn_log *log, int64_t now_s, dn_log_revoked_fn *fn,
+    void *arg, struct dn_err *err)
+{
+	struct dn_sq *sq = dn_sq_of(log);
+	sqlite3_stmt *st = dn_sq_statement(sq, DN_SQ_REVOKED_LIST, err);
+	struct dn_revocation r;
+	int rc;
+
+	if (st == NULL)
+		return err->code;
+	dn_sq_bind_i64(st, 1, now_s);
+	while ((rc = dn_sq_step(sq, st, "cannot read what is revoked", err)) ==
+	       1) {
+		r.tenant = dn_sq_text(st, 0);
+		r.kind = dn_str_is(dn_sq_text(st, 1), "user")
+			     ? DN_REVOKED_USER
+			     : DN_REVOKED_TOKEN;
+		r.subject = dn_sq_text(st, 2);
+		r.issued_before_s = sqlite3_column_int64(st, 3);
+		r.expire_at_s = sqlite3_column_int64(st, 4);
+		rc = fn(arg, &r);
+		if (rc != 0) {
+			dn_sq_end(st);
+			return rc;
+		}
+	}
+	return rc;
+}

@@ -5,13 +5,16 @@
  * The file carries application_id "dnot" and the schema's version in
  * user_version. Tables and both marks are made in one transaction, so a
  * process that dies in between leaves an empty database, which the next one
- * fills.
+ * fills. A log of an older version is good for tools as it is; a server adds
+ * what it lacks, in one transaction, too.
  *
- * How it fails: no SQLite database, one of somebody else, or another version
- * (-EPROTO): nothing is changed in it.
+ * How it fails: no SQLite database, one of somebody else, or a newer version
+ * (-EPROTO): nothing is changed in it. So an older dnot does not open a log
+ * whose revoked tokens it would let in again.
  */
 #include <errno.h>
 
+#include "base/diag.h"
 #include "log/log_sqlite_impl.h"
 
 #define COLUMNS \
@@ -23,7 +26,8 @@
 	" attempts INTEGER NOT NULL, first_us INTEGER NOT NULL," \
 	" key TEXT, history TEXT NOT NULL"
 
-static const char schema[] =
+/* What each version of the schema adds to the one before. */
+static const char *const steps[DN_LOG_SQLITE_SCHEMA] = {
     "CREATE TABLE records(id INTEGER PRIMARY KEY," COLUMNS ");"
     "CREATE UNIQUE INDEX records_position"
     " ON records(tenant, channel, epoch, offset);"
@@ -51,10 +55,19 @@ static const char schema[] =
     "CREATE UNIQUE INDEX taken_position"
     " ON taken(tenant, channel, epoch, offset) WHERE uid IS NULL;"
     "PRAGMA application_id = 1684959092;" /* DN_LOG_SQLITE_APPLICATION */
-    "PRAGMA user_version = 1;";
+    "PRAGMA user_version = 1;",
+
+    "CREATE TABLE revoked(id INTEGER PRIMARY KEY, tenant TEXT NOT NULL,"
+    " kind TEXT NOT NULL, subject TEXT NOT NULL, issued_before INTEGER,"
+    " expire_at INTEGER, ts_us INTEGER NOT NULL,"
+    " UNIQUE(tenant, kind, subject));"
+    "CREATE INDEX revoked_end ON revoked(expire_at)"
+    " WHERE expire_at IS NOT NULL;"
+    "PRAGMA user_version = 2;",
+};
 
 _Static_assert(
-    DN_LOG_SQLITE_APPLICATION == 1684959092 && DN_LOG_SQLITE_SCHEMA == 1,
+    DN_LOG_SQLITE_APPLICATION == 1684959092 && DN_LOG_SQLITE_SCHEMA == 2,
     "the pragmas above say the same");
 
 static int mismatch(
@@ -64,7 +77,8 @@ static int mismatch(
 		return dn_err_set(err, -EPROTO,
 		    "log %s: a database, but no dnot log", sq->path);
 	return dn_err_set(err, -EPROTO,
-	    "log %s: has schema version %lld, this dnot (%s) reads version %d",
+	    "log %s: has schema version %lld, this dnot (%s) reads versions "
+	    "up to %d",
 	    sq->path, (long long)version, DN_VERSION, DN_LOG_SQLITE_SCHEMA);
 }
 
@@ -84,16 +98,33 @@ int dn_sq_schema_check(struct dn_sq *sq, struct dn_err *err)
 		    doing, &objects, err);
 	if (rc != 0)
 		return rc;
-	if (application == 0 && version == 0 && objects == 0)
+	if (application == 0 && version == 0 && objects == 0) {
+		sq->schema = 0;
 		return 0;
-	if (application != DN_LOG_SQLITE_APPLICATION ||
-	    version != DN_LOG_SQLITE_SCHEMA)
+	}
+	if (application != DN_LOG_SQLITE_APPLICATION || version < 1 ||
+	    version > DN_LOG_SQLITE_SCHEMA)
 		return mismatch(sq, application, version, err);
+	sq->schema = version;
 	return 1;
+}
+
+/* The steps that the file lacks. */
+static int run_steps(struct dn_sq *sq, struct dn_err *err)
+{
+	int rc = dn_sq_schema_check(sq, err);
+
+	while (rc >= 0 && sq->schema < DN_LOG_SQLITE_SCHEMA) {
+		rc = dn_sq_exec(
+		    sq, steps[sq->schema], "cannot create its tables", err);
+		sq->schema++;
+	}
+	return rc < 0 ? rc : 0;
 }
 
 int dn_sq_schema_make(struct dn_sq *sq, struct dn_err *err)
 {
+	int64_t was = sq->schema;
 	int rc;
 
 	/* Before the first table, else it has no effect: lets retention give
@@ -107,10 +138,10 @@ int dn_sq_schema_make(struct dn_sq *sq, struct dn_err *err)
 	rc = dn_sq_begin(&sq->log, err);
 	if (rc != 0)
 		return rc;
-	rc = dn_sq_schema_check(sq, err);
-	if (rc == 0)
-		rc = dn_sq_exec(sq, schema, "cannot create its tables", err);
-	else if (rc == 1)
-		rc = 0; /* another process was quicker */
-	return dn_sq_finish(&sq->log, rc, err);
+	rc = dn_sq_finish(&sq->log, run_steps(sq, err), err);
+	if (rc == 0 && was > 0)
+		dn_diag(DN_INFO, NULL,
+		    "log %s: its schema was version %lld and is %d now",
+		    sq->path, (long long)was, DN_LOG_SQLITE_SCHEMA);
+	return rc;
 }

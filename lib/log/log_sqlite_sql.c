@@ -51,6 +51,9 @@ static const char *const sql[DN_SQ_STATEMENTS] = {
     [DN_SQ_POSITION_PUT] =
 	"REPLACE INTO positions(tenant, channel, epoch, offset, removed, ts_us)"
 	" VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
+    [DN_SQ_REVOKED_PUT] = "REPLACE INTO revoked(tenant, kind, subject,"
+			  " issued_before, expire_at, ts_us)"
+			  " VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
 
     [DN_SQ_REMOVED_GET] = "SELECT removed FROM positions"
 			  " WHERE tenant = ?1 AND channel = ?2 AND epoch = ?3",
@@ -92,6 +95,9 @@ static const char *const sql[DN_SQ_STATEMENTS] = {
 	"SELECT coalesce(t.uid, u.uid), t.tenant, t.channel, t.epoch, t.offset"
 	" FROM taken t LEFT JOIN undelivered u"
 	" ON t.uid IS NULL AND " SAME_POSITION("u", "t") " ORDER BY t.id",
+    [DN_SQ_REVOKED_LIST] =
+	"SELECT tenant, kind, subject, issued_before, expire_at FROM revoked"
+	" WHERE expire_at IS NULL OR expire_at > ?1 ORDER BY id",
     [DN_SQ_TRIM_PICK] = "SELECT id, ts_us FROM records"
 			" WHERE (ts_us, id) > (?1, ?2) AND ts_us < ?3"
 			" ORDER BY ts_us, id LIMIT ?4",
@@ -107,6 +113,8 @@ static const char *const sql[DN_SQ_STATEMENTS] = {
 			" (SELECT id FROM dead ORDER BY id LIMIT ?2)",
     [DN_SQ_TRIM_POSITIONS] = "DELETE FROM positions WHERE ts_us < ?1 AND id IN"
 			     " (SELECT id FROM positions ORDER BY id LIMIT ?2)",
+    [DN_SQ_TRIM_REVOKED] = "DELETE FROM revoked WHERE id IN (SELECT id"
+			   " FROM revoked WHERE expire_at <= ?1 LIMIT ?2)",
     [DN_SQ_TRIM_TAKEN] =
 	"DELETE FROM taken WHERE id IN (SELECT id FROM taken t"
 	" WHERE ts_us < ?1 AND NOT EXISTS (SELECT 1 FROM undelivered u"

@@ -5,7 +5,8 @@
  * dn_sq_trim walks the records by age, a slice a call, and drops each that is
  * neither open nor undelivered; at the end of a round it begins anew, and
  * takes a slice of what else grows: final and dead rows, positions of
- * channels that are no longer used, taken ids whose row was swept. Pages that
+ * channels that are no longer used, taken ids whose row was swept, revoked
+ * tokens that are over. Pages that
  * become free are used again; many of them are given back in idle time.
  *
  * How it fails: see log_sqlite_stmt.c; the round then begins anew.
@@ -84,18 +85,25 @@ static int remove_records(struct dn_sq *sq, const int64_t *ids, uint64_t n,
 static int trim_rest(
     struct dn_sq *sq, int64_t before_us, uint64_t slice, struct dn_err *err)
 {
-	static const enum dn_sq_id ids[] = {DN_SQ_TRIM_FINAL, DN_SQ_TRIM_DEAD,
-	    DN_SQ_TRIM_POSITIONS, DN_SQ_TRIM_TAKEN};
 	int64_t now = dn_wall_us();
 	int64_t keep = before_us < now - KEEP_US ? before_us : now - KEEP_US;
+	const struct {
+		enum dn_sq_id id;
+		int64_t until;
+	} rest[] = {
+	    {DN_SQ_TRIM_FINAL, keep},
+	    {DN_SQ_TRIM_DEAD, keep},
+	    {DN_SQ_TRIM_POSITIONS, keep},
+	    {DN_SQ_TRIM_TAKEN, now - TAKEN_US},
+	    {DN_SQ_TRIM_REVOKED, now / 1000000},
+	};
 
-	for (size_t i = 0; i < DN_ARRAY_LEN(ids); i++) {
-		sqlite3_stmt *st = dn_sq_statement(sq, ids[i], err);
+	for (size_t i = 0; i < DN_ARRAY_LEN(rest); i++) {
+		sqlite3_stmt *st = dn_sq_statement(sq, rest[i].id, err);
 
 		if (st == NULL)
 			return err->code;
-		dn_sq_bind_i64(
-		    st, 1, ids[i] == DN_SQ_TRIM_TAKEN ? now - TAKEN_US : keep);
+		dn_sq_bind_i64(st, 1, rest[i].until);
 		dn_sq_bind_u64(st, 2, slice);
 		if (dn_sq_run(sq, st, "cannot remove old rows", err) != 0)
 			return err->code;

@@ -247,6 +247,31 @@ int dn_sq_put_removed(struct dn_log *log, struct dn_str tenant,
 	return dn_sq_run(sq, st, "cannot note a removed history", err);
 }
 
+int dn_sq_put_revoked(
+    struct dn_log *log, const struct dn_revocation *r, struct dn_err *err)
+{
+	struct dn_sq *sq = dn_sq_of(log);
+	sqlite3_stmt *st = dn_sq_statement(sq, DN_SQ_REVOKED_PUT, err);
+	bool user = r->kind == DN_REVOKED_USER;
+
+	DN_ASSERT(sq->in_transaction);
+	if (st == NULL)
+		return err->code;
+	dn_sq_bind_text(st, 1, r->tenant);
+	dn_sq_bind_text(st, 2, dn_str_of(user ? "user" : "token"));
+	dn_sq_bind_text(st, 3, r->subject);
+	if (user)
+		dn_sq_bind_i64(st, 4, r->issued_before_s);
+	else
+		DN_ASSERT(sqlite3_bind_null(st, 4) == SQLITE_OK);
+	if (r->expire_at_s > 0)
+		dn_sq_bind_i64(st, 5, r->expire_at_s);
+	else
+		DN_ASSERT(sqlite3_bind_null(st, 5) == SQLITE_OK);
+	dn_sq_bind_i64(st, 6, dn_wall_us());
+	return dn_sq_run(sq, st, "cannot write a revocation", err);
+}
+
 int dn_sq_put_position(
     struct dn_log *log, const struct dn_log_position *pos, struct dn_err *err)
 {

@@ -38,6 +38,7 @@ enum dn_logreq_op {
 	DN_LOGREQ_REMOVED,     /* row: tenant, channel, epoch, offset */
 	DN_LOGREQ_POSITION,    /* row: tenant, channel, epoch, offset;
 				  removed */
+	DN_LOGREQ_REVOKED,     /* revoked */
 	DN_LOGREQ_READ,        /* dn_log_read of row.*, after, reverse, limit
 				  and at most bytes_max of values (one row
 				  at least; 0: no bound) */
@@ -53,6 +54,7 @@ struct dn_logreq {
 	struct dn_log_row row; /* slices into bytes[] below, or into what
 				  `keep` keeps alive */
 	struct dn_log_undelivered undelivered;
+	struct dn_revocation revoked; /* slices as those of row */
 	uint64_t after, limit, removed;
 	size_t bytes_max;
 	size_t reserved; /* bytes given back to the queue's limit when it is

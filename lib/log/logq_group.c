@@ -124,6 +124,8 @@ static int apply(
 		    row->epoch, row->offset, err);
 	case DN_LOGREQ_POSITION:
 		return dn_log_put_position(log, &pos, err);
+	case DN_LOGREQ_REVOKED:
+		return dn_log_put_revoked(log, &req->revoked, err);
 	case DN_LOGREQ_READ:
 		break;
 	}
