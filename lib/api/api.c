@@ -23,6 +23,8 @@ static const struct method {
     {"presence", dn_api_presence, true},
     {"presence_stats", dn_api_presence_stats, false},
     {"redeliver", dn_api_redeliver, false},
+    {"revoke_token", dn_api_revoke_token, false},
+    {"invalidate_user_tokens", dn_api_invalidate_user_tokens, false},
     {"ready", dn_api_ready, false},
 };
 

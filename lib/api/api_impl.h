@@ -52,6 +52,8 @@ dn_api_fn dn_api_history_remove;
 dn_api_fn dn_api_channels;
 dn_api_fn dn_api_info;
 dn_api_fn dn_api_ready;
+dn_api_fn dn_api_revoke_token;
+dn_api_fn dn_api_invalidate_user_tokens;
 
 /* The method's own name and function; NULL when there is none such. */
 const char *dn_api_find(struct dn_str method, dn_api_fn **fn);

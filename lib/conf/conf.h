@@ -99,6 +99,7 @@ struct dn_conf_limits { /* 0: no limit */
 	uint64_t channels;
 	uint32_t client_channel_limit; /* channels a connection, 128 */
 	uint64_t idempotency_keys;     /* 200000; never 0 */
+	uint64_t revoked_tokens;       /* 100000; never 0 */
 };
 
 /* subscribe_to_user_personal_channel */

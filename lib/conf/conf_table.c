@@ -212,6 +212,9 @@ static const struct dn_conf_field limits[] = {
 	0, 1000000, "128", "channels of one connection; 0: no limit"),
     FIELD("idempotency_keys", U64, AT(dn_conf_limits, idempotency_keys), 1,
 	100000000, "200000", "keys that are remembered at a time"),
+    FIELD("revoked_tokens", U64, AT(dn_conf_limits, revoked_tokens), 1,
+	100000000, "100000",
+	"revoked tokens, and users whose tokens are, at a time"),
 };
 TABLE(dn_conf_limits_table, "tenants.NAME.limits", limits);
 

@@ -360,6 +360,9 @@ static void on_tick(uv_timer_t *handle)
 	dn_conn_check_blocked(loop);
 	dn_hub_tick(loop->hub, loop->conf);
 	dn_refusals_tick(loop);
+	if (loop->ix == 0)
+		dn_revoked_expire(
+		    dn_server_revoked(loop->server), dn_wall_us() / 1000000);
 	dn_buf_reset(&loop->scratch, SCRATCH_KEEP);
 	dn_buf_reset(&loop->text, SCRATCH_KEEP);
 }
@@ -450,6 +453,7 @@ void dn_loop_release(struct dn_loop *loop)
 	uv_mutex_destroy(&loop->lock);
 	dn_map_release(&loop->conns);
 	dn_map_release(&loop->locals);
+	dn_map_release(&loop->bearers);
 	dn_roster_release(&loop->roster);
 	dn_buf_release(&loop->scratch);
 	dn_buf_release(&loop->text);

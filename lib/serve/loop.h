@@ -69,6 +69,7 @@ struct dn_loop {
 	struct dn_session *doomed; /* to be closed as slow */
 	struct dn_mailbox events;  /* asks for the end of the turn (events.h) */
 	size_t events_open;        /* events without an answer */
+	struct dn_map bearers;     /* whoever came by a token (bearer.h) */
 	uint64_t next_conn;
 	struct dn_listener *listeners;
 	int64_t tick_due_us;

@@ -34,6 +34,11 @@ struct dn_logq *dn_server_logq(struct dn_server *server)
 	return server->logq;
 }
 
+struct dn_revoked *dn_server_revoked(struct dn_server *server)
+{
+	return server->revoked;
+}
+
 bool dn_server_log_behind(struct dn_server *server)
 {
 	struct dn_logq_stats stats;
@@ -142,6 +147,7 @@ static void release(struct dn_server *s)
 		dn_listen_close(&s->loops[i]);
 		dn_loop_release(&s->loops[i]);
 	}
+	dn_revoked_free(&s->revoked);
 	dn_conf_unref(&s->conf);
 	free(s->loops);
 }
@@ -171,6 +177,7 @@ int dn_server_run(const struct dn_server_options *options)
 
 	raise_descriptors();
 	dn_uuid(s.node);
+	s.revoked = dn_revoked_new();
 	s.loops = dn_xcalloc(s.n, sizeof(*s.loops));
 	for (i = 0; i < s.n; i++)
 		dn_loop_init(&s.loops[i], &s, i, s.n, s.conf);

@@ -37,6 +37,7 @@ DN_MUST_CHECK int dn_server_run(const struct dn_server_options *options);
 struct dn_loop *dn_server_loop(struct dn_server *server, unsigned ix);
 unsigned dn_server_loops(const struct dn_server *server);
 struct dn_logq *dn_server_logq(struct dn_server *server); /* NULL: none */
+struct dn_revoked *dn_server_revoked(struct dn_server *server);
 /* More than half of the log's queue is taken. */
 bool dn_server_log_behind(struct dn_server *server);
 bool dn_server_ready(struct dn_server *server, bool *degraded);

@@ -18,6 +18,7 @@ struct dn_server {
 	unsigned n;
 	struct dn_conf *conf;
 	struct dn_logq *logq;
+	struct dn_revoked *revoked;
 	uint64_t log_queue_bytes;
 	struct dn_admission admission;
 	struct dn_listen listen;

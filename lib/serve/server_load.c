@@ -2,7 +2,8 @@
 /*
  * How it works: the log is read on the calling thread before any loop runs,
  * so the hubs are filled without a lock: records of the window, positions of
- * the last clean stop, what waits in undelivered, what was taken.
+ * the last clean stop, what waits in undelivered, what was taken, which
+ * tokens are revoked.
  *
  * How it fails: a log that another server holds is "try again" (75), any
  * other trouble with it is the configuration's (78). Rows of tenants and
@@ -118,6 +119,15 @@ static int load_undelivered(
 	return 0;
 }
 
+/* What was accepted once counts, whatever the limit is now. */
+static int on_revoked(void *arg, const struct dn_revocation *r)
+{
+	struct dn_server *s = arg;
+
+	return dn_revoked_add(
+	    s->revoked, r, UINT64_MAX, dn_wall_us() / 1000000);
+}
+
 static int fill(
     struct dn_server *s, struct dn_log *log, bool clean, struct dn_err *err)
 {
@@ -131,6 +141,9 @@ static int fill(
 		rc = load_undelivered(s, log, err);
 	if (rc == 0)
 		rc = dn_log_taken(log, on_taken, s, err);
+	if (rc == 0)
+		rc = dn_log_revoked(
+		    log, dn_wall_us() / 1000000, on_revoked, s, err);
 	for (i = 0; rc == 0 && i < s->n; i++)
 		dn_hub_loaded(s->loops[i].hub, s->conf, clean);
 	return rc;

@@ -72,6 +72,7 @@ void dn_session_end(struct dn_session **sp, unsigned code, const char *reason)
 	dn_timer_cancel(&s->expiry);
 	dn_roster_leave(&s->loop->roster, s);
 	dn_emulated_drop(s);
+	dn_bearer_free(&s->bearer);
 	while ((sub = dn_map_any(&s->subs, &at)) != NULL)
 		dn_sub_leave(sub, 1, "client disconnected");
 	dn_map_release(&s->subs);

@@ -15,6 +15,7 @@
 
 #include "api/call.h"
 #include "serve/conn.h"
+#include "session/bearer.h"
 #include "session/local.h"
 
 /* While the connect command waits for its subscriptions. */
@@ -57,6 +58,7 @@ struct dn_session {
 	char *app, *app_version; /* what it calls itself; NULL: nothing */
 	/* a secret by which other requests name it (sid.h); NULL: none */
 	char *id;
+	struct dn_bearer *bearer;     /* the token; NULL: came by none */
 	struct dn_emulated *emulated; /* commands that wait */
 	int64_t expires_s;            /* the token's end; 0: never */
 	struct dn_timer expiry;       /* of the connection or a subscription */

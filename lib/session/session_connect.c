@@ -95,6 +95,10 @@ static bool by_token(struct dn_session *s, uint32_t id, struct dn_str token,
 		invalid_token(s, "it is a subscription token");
 		return false;
 	}
+	if (dn_bearer_is_revoked(s, claims)) {
+		invalid_token(s, "it is revoked");
+		return false;
+	}
 	if (claims->sub.n == 0 && s->tenant->disallow_anonymous_tokens) {
 		dn_conn_close(s->conn, 3507, "permission denied");
 		return false;
@@ -110,6 +114,7 @@ static bool by_token(struct dn_session *s, uint32_t id, struct dn_str token,
 	dn_buf_str(&s->user_bytes, claims->sub);
 	s->user = dn_buf_view(&s->user_bytes);
 	dn_buf_str(&s->conn_info, claims->info);
+	s->bearer = dn_bearer_new(s, claims);
 	s->expires_s = dn_jwt_ends_at(claims);
 	return true;
 }
@@ -271,7 +276,9 @@ static void end_connect(struct dn_session *s)
 {
 	struct dn_connecting *c = s->connecting;
 
-	if (c->code == 0)
+	if (c->code == 0 && dn_bearer_was_revoked(s))
+		invalid_token(s, "it was revoked meanwhile");
+	else if (c->code == 0)
 		succeed(s, c);
 	else
 		fail(s, c);

@@ -104,15 +104,17 @@ static void log_refusal(struct dn_session *s, const char *why)
 	    why);
 }
 
-/* NULL: it is this client's. */
-static const char *wrong_owner(
+/* NULL: nothing, it is this client's. */
+static const char *wrong_with(
     const struct dn_session *s, const struct dn_jwt_claims *claims)
 {
 	if (claims->channel.n > 0)
 		return "it is a subscription token";
 	if (dn_session_is_foreign(s, claims))
 		return "it is another tenant's";
-	return dn_str_eq(claims->sub, s->user) ? NULL : "it is another user's";
+	if (!dn_str_eq(claims->sub, s->user))
+		return "it is another user's";
+	return dn_bearer_is_revoked(s, claims) ? "it is revoked" : NULL;
 }
 
 /* False with the error told or the connection closed. */
@@ -122,7 +124,7 @@ static bool verify(struct dn_session *s, uint32_t id, struct dn_str token,
 	struct dn_err err;
 	enum dn_jwt_result rc =
 	    dn_jwt_verify(&s->tenant->token, token, dn_wall_us(), claims, &err);
-	const char *why = rc == DN_JWT_OK ? wrong_owner(s, claims) : err.text;
+	const char *why = rc == DN_JWT_OK ? wrong_with(s, claims) : err.text;
 
 	if (why == NULL && !dn_session_has_ended(claims))
 		return true;
@@ -153,6 +155,8 @@ void dn_command_refresh(
 		dn_conn_close(s->conn, 3010, "insufficient state");
 		goto out;
 	}
+	dn_bearer_free(&s->bearer);
+	s->bearer = dn_bearer_new(s, &claims);
 	s->expires_s = dn_jwt_ends_at(&claims);
 	s->conn_info.n = 0;
 	dn_buf_str(&s->conn_info, claims.info);

@@ -78,9 +78,9 @@ static void log_refusal(struct dn_session *s, const char *why)
 	    why);
 }
 
-/* NULL: it is this client's, and for this channel. */
-static const char *wrong_owner(const struct dn_session *s,
-    struct dn_str channel, const struct dn_jwt_claims *claims)
+/* NULL: nothing, it is this client's and for this channel. */
+static const char *wrong_with(const struct dn_session *s, struct dn_str channel,
+    const struct dn_jwt_claims *claims)
 {
 	if (!dn_str_eq(claims->channel, channel))
 		return "it is for another channel";
@@ -90,7 +90,7 @@ static const char *wrong_owner(const struct dn_session *s,
 		return "it is another user's";
 	if (claims->client.n > 0 && !dn_str_is(claims->client, s->client))
 		return "it is another client's";
-	return NULL;
+	return dn_bearer_is_revoked(s, claims) ? "it is revoked" : NULL;
 }
 
 /* False with the error told or the connection closed. */
@@ -101,7 +101,7 @@ static bool verify(struct dn_session *s, uint32_t id, struct dn_str channel,
 	enum dn_jwt_result rc =
 	    dn_jwt_verify(&s->tenant->token, token, dn_wall_us(), claims, &err);
 	const char *why =
-	    rc == DN_JWT_OK ? wrong_owner(s, channel, claims) : err.text;
+	    rc == DN_JWT_OK ? wrong_with(s, channel, claims) : err.text;
 
 	if (why == NULL && !dn_session_has_ended(claims))
 		return true;
@@ -173,11 +173,12 @@ static bool read_delta(struct dn_session *s, struct dn_json params, bool *delta)
 
 static void join(struct dn_session *s, uint32_t id, const struct dn_conf_ns *ns,
     struct dn_str channel, struct dn_json params,
-    const struct dn_jwt_claims *claims)
+    const struct dn_jwt_claims *claims, bool has_token)
 {
 	struct dn_sub_opts o = {
 	    .told = DN_SUB_REPLY,
 	    .id = id,
+	    .token = has_token ? claims : NULL,
 	    .chan_info = claims->info,
 	    .data = claims->data,
 	    .expires_s = dn_jwt_ends_at(claims),
@@ -245,7 +246,7 @@ void dn_command_subscribe(
 	if (token.n > 0 && !verify(s, id, channel, token, &claims))
 		goto out;
 	if (dn_session_may_subscribe(s, ns, channel, token.n > 0, &err))
-		join(s, id, ns, channel, params, &claims);
+		join(s, id, ns, channel, params, &claims, token.n > 0);
 	else
 		refuse(s, id, 103, "permission denied", err.text);
 out:
@@ -274,7 +275,7 @@ static bool verify_again(struct dn_session *s, uint32_t id,
 	enum dn_jwt_result rc =
 	    dn_jwt_verify(&s->tenant->token, token, dn_wall_us(), claims, &err);
 	const char *why =
-	    rc == DN_JWT_OK ? wrong_owner(s, sub->channel, claims) : err.text;
+	    rc == DN_JWT_OK ? wrong_with(s, sub->channel, claims) : err.text;
 
 	if (why == NULL && !dn_session_has_ended(claims))
 		return true;
@@ -308,6 +309,8 @@ void dn_command_sub_refresh(
 	}
 	if (!verify_again(s, id, sub, token, &claims))
 		goto out;
+	dn_bearer_free(&sub->bearer);
+	sub->bearer = dn_bearer_new(s, &claims);
 	sub->expires_s = dn_jwt_ends_at(&claims);
 	if (claims.info.n > 0)
 		dn_session_write_info(&sub->info, s, claims.info);

@@ -22,6 +22,7 @@
 
 static void sub_free(struct dn_sub *sub)
 {
+	dn_bearer_free(&sub->bearer);
 	dn_conf_unref(&sub->conf);
 	dn_tagfilter_free(&sub->filter);
 	dn_buf_release(&sub->info);
@@ -85,6 +86,7 @@ void dn_sub_leave(struct dn_sub *sub, unsigned code, const char *reason)
 	struct dn_loop *loop = s->loop;
 
 	dn_events_unsubscribed(sub, code, reason);
+	dn_bearer_free(&sub->bearer);
 	dn_map_remove(&s->subs, sub->channel);
 	dn_local_remove(loop, sub);
 	sub->session = NULL;
@@ -317,6 +319,8 @@ static struct dn_sub *sub_new(struct dn_session *s, const struct dn_conf_ns *ns,
 	sub->delta = o->ask_delta && ns->delta_fossil && o->filter == NULL;
 	sub->expires_s = o->expires_s;
 	sub->filter = o->filter;
+	if (o->token != NULL)
+		sub->bearer = dn_bearer_new(s, o->token);
 	dn_buf_str(&sub->data, o->data);
 	if (o->chan_info.n > 0)
 		dn_session_write_info(&sub->info, s, o->chan_info);

@@ -22,6 +22,7 @@
 enum { DN_RECOVERY_BYTES_MAX = 512 * 1024 };
 
 struct dn_session;
+struct dn_bearer;
 struct dn_local;
 struct dn_tagfilter;
 
@@ -44,6 +45,7 @@ struct dn_sub_opts {
 	enum dn_sub_told told;
 	uint32_t id;     /* of the command */
 	bool from_token; /* listed in the connection's token */
+	const struct dn_jwt_claims *token; /* its own; NULL: none */
 	bool recover, reject_unrecovered;
 	bool ask_recoverable, ask_positioned, ask_join_leave, ask_delta;
 	uint64_t offset;
@@ -82,7 +84,8 @@ struct dn_sub {
 	bool has_base;       /* it got local->base last */
 	uint64_t offset;     /* position, where positioned */
 	char epoch[DN_EPOCH_MAX];
-	int64_t expires_s; /* 0: never */
+	struct dn_bearer *bearer; /* its own token; NULL: none, or it left */
+	int64_t expires_s;        /* 0: never */
 	struct dn_tagfilter *filter;
 	struct dn_buf
 	    info; /* ClientInfo with chan_info; empty: the session's */

@@ -21,6 +21,7 @@ static unsigned status_of(unsigned code)
 		return 404;
 	case 103:
 		return 403;
+	case 106:
 	case 107:
 	case 108:
 		return 400;

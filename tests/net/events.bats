@@ -56,6 +56,11 @@ scenarios()
 	done
 }
 
+reloaded()
+{
+	(($(grep -c 'configuration reloaded' server.err) == $1))
+}
+
 lost()
 {
 	curl -sS "$DNOT_URL/metrics" |
@@ -101,12 +106,12 @@ lost()
 	DNOT_KEY=secret-key dnot-sub -W 0.1s quiet || :
 	config '["connected"]'
 	kill -HUP "$SERVER_PID"
-	wait_until grep -q 'configuration reloaded' server.err
+	wait_until reloaded 1
 	DNOT_KEY=secret-key dnot-sub -W 0.1s loud || :
 	lines sub 1
 	config '[]'
 	kill -HUP "$SERVER_PID"
-	wait_until eval '(($(grep -c "configuration reloaded" server.err) == 2))'
+	wait_until reloaded 2
 	DNOT_KEY=secret-key dnot-sub -W 0.1s quiet || :
 	end sub
 	equal "$(jq -r .data.event sub.out)" connected
