@@ -115,7 +115,8 @@ static void on_ws_event(struct dn_conn *conn, const struct dn_ws_event *ev)
 			dn_conn_close(conn, 3501,
 			    "bad request: binary message on a JSON connection");
 		else if ((conn->form & DN_FORM_UNI) != 0)
-			dn_session_request(conn->session, ev->payload);
+			dn_session_request(conn->session, ev->payload,
+			    (struct dn_str){0}, (struct dn_str){0});
 		else
 			dn_session_message(conn->session, ev->payload);
 		return;
@@ -392,6 +393,16 @@ void dn_conn_send(struct dn_conn *conn, struct dn_frame *frame,
 	mark_dirty(conn);
 }
 
+void dn_conn_send_behind(struct dn_conn *conn, struct dn_frame *first,
+    struct dn_frame *frame, struct dn_track *track, bool reply)
+{
+	if (conn->state <= DN_CONN_LIVE) {
+		dn_conn_send(conn, first, NULL, reply);
+		dn_outq_tie(&conn->out);
+	}
+	dn_conn_send(conn, frame, track, reply);
+}
+
 void dn_conn_control(struct dn_conn *conn, struct dn_frame *frame)
 {
 	/* Answering only the newest ping is enough (RFC 6455 5.5.3): behind a
@@ -451,6 +462,20 @@ void dn_conn_http_answer(struct dn_conn *conn, unsigned status,
 		dn_conn_pause(conn); /* and be resumed with it */
 }
 
+/* Nobody answers on a one-way stream. A peer that takes nothing for as long as
+ * one who owes a pong may is given up by the kernel. */
+static void give_up_in_time(struct dn_conn *conn)
+{
+	const struct dn_conf *conf = conn->loop->conf;
+	int64_t us = conf->ping_interval_us + conf->pong_timeout_us;
+	unsigned ms = (unsigned)(us / 1000);
+	int fd;
+
+	if (!conn->unix_socket && uv_fileno(&conn->handle, &fd) == 0)
+		(void)setsockopt(
+		    fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, sizeof(ms));
+}
+
 void dn_conn_live(
     struct dn_conn *conn, struct dn_session *session, unsigned form)
 {
@@ -460,6 +485,8 @@ void dn_conn_live(
 	conn->http_busy = false;
 	dn_http_free(&conn->http);
 	dn_stat_add(&conn->loop->stats.connections, 1);
+	if (only_reads(conn) && (form & DN_FORM_UNI) != 0)
+		give_up_in_time(conn);
 }
 
 /* --- ending ------------------------------------------------------------- */

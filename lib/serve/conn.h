@@ -88,6 +88,9 @@ struct dn_conn *dn_conn_find(struct dn_loop *loop, uint64_t id);
 /* Queues a frame; keeps a reference. */
 void dn_conn_send(struct dn_conn *conn, struct dn_frame *frame,
     struct dn_track *track, bool reply);
+/* The same with another frame in front that is tied to it (outq.h). */
+void dn_conn_send_behind(struct dn_conn *conn, struct dn_frame *first,
+    struct dn_frame *frame, struct dn_track *track, bool reply);
 /* Queues a control frame in front of whole frames. */
 void dn_conn_control(struct dn_conn *conn, struct dn_frame *frame);
 /* Queues a message that is a reply, in the connection's form. */

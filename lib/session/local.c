@@ -185,7 +185,8 @@ static void deliver(
 			dn_track_end(round->track, DN_TRACK_SLOW);
 		return;
 	}
-	dn_session_push(s, frame, round->track);
+	dn_session_push_at(s, sub,
+	    round->fan->presence ? 0 : round->fan->offset, frame, round->track);
 }
 
 void dn_local_fanout(

@@ -12,6 +12,7 @@
 
 #include "api/api.h"
 #include "session/emulated.h"
+#include "session/event_id.h"
 #include "session/events.h"
 #include "session/session_impl.h"
 #include "session/sid.h"
@@ -244,18 +245,42 @@ static void command(struct dn_session *s, struct dn_json json)
 	commands[i].fn(s, (uint32_t)id, params);
 }
 
-void dn_session_request(struct dn_session *s, struct dn_str text)
+/* Where the client was, as its last event says. */
+static void read_event_id(
+    struct dn_str event_id, struct dn_buf *json, struct dn_connect_extra *extra)
 {
+	struct dn_err ignored;
+
+	if (event_id.n == 0)
+		return;
+	extra->resumed = DN_RESUMED_BAD;
+	if (dn_event_id_read(event_id, json) != 0)
+		return;
+	DN_ASSERT(
+	    dn_json_parse(dn_buf_view(json), &extra->positions, &ignored) == 0);
+	extra->resumed = DN_RESUMED_YES;
+}
+
+void dn_session_request(struct dn_session *s, struct dn_str text,
+    struct dn_str token, struct dn_str event_id)
+{
+	struct dn_connect_extra extra = {.token = token};
+	struct dn_buf positions = {0};
 	struct dn_json params;
 	struct dn_err err;
 
-	if (s->connected || s->connecting != NULL)
+	if (s->connected || s->connecting != NULL) {
 		bad(s, "bad request: a one-way client has nothing to say");
-	else if (dn_json_parse(text, &params, &err) != 0 ||
-		 params.type != DN_JSON_OBJECT)
+		return;
+	}
+	if (dn_json_parse(text, &params, &err) != 0 ||
+	    params.type != DN_JSON_OBJECT) {
 		bad(s, "bad request: malformed JSON");
-	else
-		dn_command_connect(s, 0, params);
+		return;
+	}
+	read_event_id(event_id, &positions, &extra);
+	dn_session_connect(s, 0, params, &extra);
+	dn_buf_release(&positions);
 }
 
 void dn_session_message(struct dn_session *s, struct dn_str text)

@@ -18,9 +18,17 @@
 #include "session/bearer.h"
 #include "session/local.h"
 
+/* Whether a Last-Event-ID tells where a client was. */
+enum dn_resumed {
+	DN_RESUMED_NOT, /* there was none */
+	DN_RESUMED_BAD, /* it was no id of ours */
+	DN_RESUMED_YES,
+};
+
 /* While the connect command waits for its subscriptions. */
 struct dn_connecting {
-	uint32_t id;   /* of the command; 0 for a one-way client */
+	uint32_t id; /* of the command; 0 for a one-way client */
+	enum dn_resumed resumed;
 	unsigned open; /* joins without an answer, and 1 for the maker */
 	unsigned code; /* it failed */
 	const char *message;
@@ -82,8 +90,11 @@ void dn_session_end(
 /* One message: commands, separated by newlines; what may not be run yet is
  * kept until the connection is resumed. */
 void dn_session_message(struct dn_session *session, struct dn_str text);
-/* A one-way client's whole request: the params of connect. */
-void dn_session_request(struct dn_session *session, struct dn_str text);
+/* A one-way client's whole request: the params of connect, and what else it
+ * said, each unset where it did not: a token, for params without one, and the
+ * id of the last event it has (event_id.h). */
+void dn_session_request(struct dn_session *session, struct dn_str text,
+    struct dn_str token, struct dn_str event_id);
 /* Whether commands have to wait. */
 static inline bool dn_session_is_connecting(const struct dn_session *s)
 {
@@ -104,6 +115,10 @@ void dn_session_end_doomed(struct dn_loop *loop);
 /* Queues a frame in the connection's form, behind the connect reply. */
 void dn_session_push(
     struct dn_session *s, struct dn_frame *frame, struct dn_track *track);
+/* The same for one that moves the position in a channel to offset (0: it moves
+ * none). */
+void dn_session_push_at(struct dn_session *s, struct dn_sub *sub,
+    uint64_t offset, struct dn_frame *frame, struct dn_track *track);
 /* The same for a text {"push":...}. */
 void dn_session_push_text(struct dn_session *s, struct dn_str text);
 /* Bytes of pushes that wait for the client. */

@@ -167,7 +167,21 @@ static char *label(
 
 /* --- the reply ----------------------------------------------------------- */
 
-static void write_result(struct dn_session *s, struct dn_buf *b)
+/* What EventSource has beside: whether its last event told where it was, and
+ * that its next one will not. */
+static void write_resume(
+    const struct dn_session *s, struct dn_buf *b, bool id_fits)
+{
+	enum dn_resumed resumed = s->connecting->resumed;
+
+	if (resumed != DN_RESUMED_NOT)
+		dn_buf_printf(b, ",\"resumed\":%s",
+		    resumed == DN_RESUMED_YES ? "true" : "false");
+	if (!id_fits)
+		dn_buf_lit(b, ",\"resumable\":false");
+}
+
+static void write_result(struct dn_session *s, struct dn_buf *b, bool id_fits)
 {
 	int64_t ping = s->conf->ping_interval_us / 1000000;
 	bool uni = dn_session_is_uni(s);
@@ -194,6 +208,7 @@ static void write_result(struct dn_session *s, struct dn_buf *b)
 		dn_buf_json_str(b, dn_str_of(s->tenant->name));
 		dn_buf_lit(b, s->tenant->dev ? ",\"dev\":true}" : "}");
 	}
+	write_resume(s, b, id_fits);
 	if (s->connecting->subs.n > 0) {
 		dn_buf_lit(b, ",\"subs\":{");
 		dn_buf_str(b, dn_buf_view(&s->connecting->subs));
@@ -204,25 +219,31 @@ static void write_result(struct dn_session *s, struct dn_buf *b)
 
 static void send_reply(struct dn_session *s, struct dn_connecting *c)
 {
-	bool uni = dn_session_is_uni(s);
+	bool uni = dn_session_is_uni(s), id_fits = true;
+	struct dn_frame *frame, *id = NULL;
 	struct dn_buf b = {0};
-	struct dn_frame *frame;
 
+	if (dn_session_has_ids(s))
+		id = dn_session_event_id(s, &id_fits);
 	if (uni)
 		dn_buf_lit(&b, "{\"push\":{\"connect\":");
 	else
 		dn_buf_printf(&b, "{\"id\":%u,\"connect\":", c->id);
-	write_result(s, &b);
+	write_result(s, &b, id_fits);
 	dn_buf_lit(&b, uni ? "}}" : "}");
 	frame = (uni ? dn_form_push : dn_form_message)(
 	    s->conn->form, dn_buf_view(&b), s->loop->deflate);
 	if (c->track != NULL)
 		dn_track_add(c->track);
-	dn_conn_send(s->conn, frame, c->track, true);
+	if (id != NULL)
+		dn_conn_send_behind(s->conn, id, frame, c->track, true);
+	else
+		dn_conn_send(s->conn, frame, c->track, true);
 	if (c->track != NULL)
 		dn_track_close(c->track);
 	c->track = NULL;
 	dn_frame_unref(&frame);
+	dn_frame_unref(&id);
 	dn_buf_release(&b);
 }
 
@@ -231,7 +252,7 @@ static void send_held(struct dn_session *s, struct dn_connecting *c)
 	struct dn_outq_entry e;
 
 	while (dn_outq_take(&c->held, &e)) {
-		dn_conn_send(s->conn, e.frame, e.track, e.reply);
+		dn_session_push_held(s, e.frame, e.track);
 		dn_frame_unref(&e.frame);
 	}
 }
@@ -252,9 +273,10 @@ static void succeed(struct dn_session *s, struct dn_connecting *c)
 	s->serial = dn_usage_serial(s->usage);
 	dn_roster_enter(&s->loop->roster, s);
 	send_reply(s, c);
+	s->connecting = NULL;
 	send_held(s, c);
 	dn_events_connected(s);
-	dn_connecting_free(&s->connecting);
+	dn_connecting_free(&c);
 	dn_session_arm_ping(s, true);
 	dn_session_arm_expiry(s);
 	dn_session_end_older(s);
@@ -300,10 +322,18 @@ void dn_session_connect_goes_on(struct dn_session *s)
 void dn_command_connect(
     struct dn_session *s, uint32_t id, struct dn_json params)
 {
+	dn_session_connect(s, id, params, &(struct dn_connect_extra){0});
+}
+
+void dn_session_connect(struct dn_session *s, uint32_t id,
+    struct dn_json params, const struct dn_connect_extra *extra)
+{
 	struct dn_str token = dn_session_text(s, params, "token");
 	struct dn_jwt_claims claims = {0};
 	struct dn_conn *conn = s->conn;
 
+	if (token.n == 0)
+		token = extra->token;
 	dn_uuid(s->client);
 	if (!s->server &&
 	    (token.n > 0 ? !by_token(s, id, token, &claims) : !anonymous(s)))
@@ -316,7 +346,8 @@ void dn_command_connect(
 	s->connecting = dn_xcalloc(1, sizeof(*s->connecting));
 	s->connecting->id = id;
 	s->connecting->open = 1;
-	dn_session_join_all(s, &claims, params);
+	s->connecting->resumed = extra->resumed;
+	dn_session_join_all(s, &claims, params, extra->positions);
 	if (conn->state == DN_CONN_LIVE)
 		dn_session_connect_goes_on(s);
 out:

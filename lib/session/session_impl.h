@@ -10,6 +10,7 @@
  *   session_sub.c      subscribe, unsubscribe and sub_refresh
  *   session_call.c     commands that are calls: publish, history, rpc, ...
  *   session_out.c      replies and pushes
+ *   session_ids.c      ids of events
  *   sub.c              one subscription
  *   sub_result.c       what a client is told about it
  */
@@ -45,6 +46,14 @@ static inline bool dn_session_is_uni(const struct dn_session *s)
 	return (s->conn->form & DN_FORM_UNI) != 0;
 }
 
+/* What comes beside the params of connect. */
+struct dn_connect_extra {
+	struct dn_str token;      /* where the params have none */
+	struct dn_json positions; /* by channel, before those of the params */
+	enum dn_resumed resumed;
+};
+void dn_session_connect(struct dn_session *s, uint32_t id,
+    struct dn_json params, const struct dn_connect_extra *extra);
 /* session_connect.c: ClientInfo; chan_info is JSON or unset. */
 void dn_session_write_info(
     struct dn_buf *b, const struct dn_session *s, struct dn_str chan_info);
@@ -76,16 +85,30 @@ bool dn_session_is_foreign(
     const struct dn_session *s, const struct dn_jwt_claims *claims);
 
 /* session_server.c: the channels of the token (claims may be empty), the
- * user's own one, and what a one-way client asks for. */
+ * user's own one, and what a one-way client asks for; at the positions that
+ * `resumed` has, else those of the params. */
 void dn_session_join_all(struct dn_session *s,
-    const struct dn_jwt_claims *claims, struct dn_json params);
+    const struct dn_jwt_claims *claims, struct dn_json params,
+    struct dn_json resumed);
 /* Whether the token lists other channels than those it is subscribed to. */
 bool dn_session_channels_differ(
     const struct dn_session *s, const struct dn_jwt_claims *claims);
 
-/* session_out.c: the publications of a list, each as a push. */
-void dn_session_push_missed(struct dn_session *s, const struct dn_sub *sub,
+/* session_out.c: a push that moves a position, as a text. */
+void dn_session_push_text_at(struct dn_session *s, struct dn_sub *sub,
+    uint64_t offset, struct dn_str text, struct dn_track *track);
+/* The publications of a list, each as a push. */
+void dn_session_push_missed(struct dn_session *s, struct dn_sub *sub,
     struct dn_str list, struct dn_track *track);
+
+/* session_ids.c: whether its events have ids; the one that says what is shown
+ * by now, and whether all of it fits. */
+bool dn_session_has_ids(const struct dn_session *s);
+DN_MUST_CHECK struct dn_frame *dn_session_event_id(
+    const struct dn_session *s, bool *fits);
+/* A push that was held back. */
+void dn_session_push_held(
+    struct dn_session *s, struct dn_frame *frame, struct dn_track *track);
 
 /* session_sub.c: whether it may; if not, why is logged and in err. */
 bool dn_session_may_subscribe(struct dn_session *s, const struct dn_conf_ns *ns,

@@ -51,21 +51,25 @@ void dn_session_push(
 		dn_conn_send(s->conn, frame, track, false);
 }
 
-static void push_tracked(
-    struct dn_session *s, struct dn_str text, struct dn_track *track)
+void dn_session_push_text(struct dn_session *s, struct dn_str text)
+{
+	struct dn_frame *frame =
+	    dn_form_push(s->conn->form, text, s->loop->deflate);
+
+	dn_session_push(s, frame, NULL);
+	dn_frame_unref(&frame);
+}
+
+void dn_session_push_text_at(struct dn_session *s, struct dn_sub *sub,
+    uint64_t offset, struct dn_str text, struct dn_track *track)
 {
 	struct dn_frame *frame =
 	    dn_form_push(s->conn->form, text, s->loop->deflate);
 
 	if (track != NULL)
 		dn_track_add(track);
-	dn_session_push(s, frame, track);
+	dn_session_push_at(s, sub, offset, frame, track);
 	dn_frame_unref(&frame);
-}
-
-void dn_session_push_text(struct dn_session *s, struct dn_str text)
-{
-	push_tracked(s, text, NULL);
 }
 
 size_t dn_session_waiting_bytes(const struct dn_session *s)
@@ -74,13 +78,14 @@ size_t dn_session_waiting_bytes(const struct dn_session *s)
 	       (s->connecting != NULL ? s->connecting->held.push_bytes : 0);
 }
 
-void dn_session_push_missed(struct dn_session *s, const struct dn_sub *sub,
+void dn_session_push_missed(struct dn_session *s, struct dn_sub *sub,
     struct dn_str list, struct dn_track *track)
 {
 	struct dn_json_iter it;
 	struct dn_json pub;
 	struct dn_buf b = {0};
 	struct dn_str key;
+	uint64_t offset = 0;
 
 	dn_json_iter_items(&it, list);
 	while (dn_json_next(&it, &key, &pub)) {
@@ -91,8 +96,9 @@ void dn_session_push_missed(struct dn_session *s, const struct dn_sub *sub,
 		dn_buf_str(&b, pub.raw);
 		dn_buf_lit(&b, "}}");
 		/* They go out in order: the last one tells for all. */
-		push_tracked(
-		    s, dn_buf_view(&b), it.at == it.end ? track : NULL);
+		(void)dn_json_u64(dn_json_member(pub, "offset"), &offset);
+		dn_session_push_text_at(s, sub, offset, dn_buf_view(&b),
+		    it.at == it.end ? track : NULL);
 	}
 	if (track != NULL)
 		dn_track_close(track);

@@ -24,6 +24,7 @@ enum { CONNECT_BYTES_MAX = 4 * DN_RECOVERY_BYTES_MAX };
 struct joining {
 	struct dn_session *s;
 	struct dn_json positions; /* by channel, of the client; or NONE */
+	struct dn_json resumed;   /* newer ones, or NONE */
 	size_t bytes_max;         /* of what each may recover */
 	size_t joined;
 };
@@ -49,6 +50,19 @@ static struct dn_json member_of(struct dn_json object, struct dn_str name)
 	return dn_json_member(object, text);
 }
 
+/* Where the client is in a channel; NONE where it does not know. */
+static struct dn_json position_of(
+    const struct joining *j, struct dn_str channel)
+{
+	struct dn_json at = {0};
+
+	if (j->resumed.type == DN_JSON_OBJECT)
+		at = member_of(j->resumed, channel);
+	if (at.type == DN_JSON_NONE && j->positions.type == DN_JSON_OBJECT)
+		at = member_of(j->positions, channel);
+	return at;
+}
+
 static void read_position(
     struct dn_json at, struct dn_sub_opts *opts, struct dn_buf *text)
 {
@@ -59,19 +73,27 @@ static void read_position(
 	(void)dn_json_string(dn_json_member(at, "epoch"), &opts->epoch, text);
 }
 
-/* How much each of so many positions may bring. */
-static size_t part_of_reply(struct dn_json positions)
+static size_t count(struct dn_json object)
 {
 	struct dn_json_iter it;
 	struct dn_json item;
 	struct dn_str key;
 	size_t n = 0;
 
-	if (positions.type != DN_JSON_OBJECT)
-		return DN_RECOVERY_BYTES_MAX;
-	dn_json_iter_init(&it, positions);
+	if (object.type != DN_JSON_OBJECT)
+		return 0;
+	dn_json_iter_init(&it, object);
 	while (dn_json_next(&it, &key, &item))
 		n++;
+	return n;
+}
+
+/* How much each of so many positions may bring. */
+static size_t part_of_reply(struct dn_json positions, struct dn_json resumed)
+{
+	size_t n = count(positions), m = count(resumed);
+
+	n = n > m ? n : m;
 	return n * DN_RECOVERY_BYTES_MAX > CONNECT_BYTES_MAX
 		   ? CONNECT_BYTES_MAX / n
 		   : DN_RECOVERY_BYTES_MAX;
@@ -87,10 +109,9 @@ static bool fails(struct dn_session *s, struct dn_str channel, unsigned code,
 	return false;
 }
 
-/* At the position that the client knows; false when nothing more is to be
- * joined. */
-static bool join_at(struct joining *j, struct dn_str channel,
-    struct dn_json position, struct dn_sub_opts *opts)
+/* False when nothing more is to be joined. */
+static bool join(
+    struct joining *j, struct dn_str channel, struct dn_sub_opts *opts)
 {
 	struct dn_session *s = j->s;
 	uint32_t max = s->tenant->limits.client_channel_limit;
@@ -112,20 +133,11 @@ static bool join_at(struct joining *j, struct dn_str channel,
 	j->joined++;
 	opts->told = DN_SUB_CONNECT;
 	opts->bytes_max = j->bytes_max;
-	read_position(position, opts, &epoch);
+	opts->ask_recoverable = dn_session_has_ids(s);
+	read_position(position_of(j, channel), opts, &epoch);
 	dn_sub_join(s, ns, channel, opts);
 	dn_buf_release(&epoch);
 	return s->connecting->code == 0;
-}
-
-static bool join(
-    struct joining *j, struct dn_str channel, struct dn_sub_opts *opts)
-{
-	struct dn_json position = {0};
-
-	if (j->positions.type == DN_JSON_OBJECT && channel.n <= DN_CHANNEL_MAX)
-		position = member_of(j->positions, channel);
-	return join_at(j, channel, position, opts);
 }
 
 /* The claim `channels`: an array of names. */
@@ -239,18 +251,22 @@ static void join_asked(struct joining *j, struct dn_json subs)
 		    !dn_session_may_subscribe(j->s, ns, channel, false, &err))
 			go_on = fails(j->s, channel, 103, "permission denied");
 		else
-			go_on = join_at(j, channel, item, &opts);
+			go_on = join(j, channel, &opts);
 	}
 	dn_buf_release(&text);
 }
 
 void dn_session_join_all(struct dn_session *s,
-    const struct dn_jwt_claims *claims, struct dn_json params)
+    const struct dn_jwt_claims *claims, struct dn_json params,
+    struct dn_json resumed)
 {
 	struct joining j = {
-	    .s = s, .positions = dn_json_member(params, "subs")};
+	    .s = s,
+	    .positions = dn_json_member(params, "subs"),
+	    .resumed = resumed,
+	};
 
-	j.bytes_max = part_of_reply(j.positions);
+	j.bytes_max = part_of_reply(j.positions, j.resumed);
 	if (!join_list(&j, claims->channels) || !join_subs(&j, claims->subs) ||
 	    !join_personal(&j))
 		return;

@@ -160,7 +160,8 @@ static void tell_push(struct dn_session *s, struct dn_sub *sub,
 	dn_buf_lit(b, ",\"subscribe\":{");
 	dn_sub_write_result(b, sub, ask);
 	dn_buf_lit(b, "}}}");
-	dn_session_push_text(s, dn_buf_view(b));
+	dn_session_push_text_at(
+	    s, sub, ask->subscribe.offset_now, dn_buf_view(b), NULL);
 	dn_sub_write_missed(&missed, sub, ask);
 	dn_session_push_missed(s, sub, dn_buf_view(&missed), track);
 	dn_buf_release(&missed);
@@ -201,6 +202,7 @@ static void take_answer(struct dn_sub *sub, const struct dn_ask *ask)
 	sub->positioned = a->positioned;
 	sub->recoverable = a->recoverable;
 	sub->offset = a->top;
+	sub->shown = sub->told == DN_SUB_PUSH ? a->offset_now : a->top;
 	memcpy(sub->epoch, a->gather.epoch, sizeof(sub->epoch));
 	/* Without positions nobody knows what it got last. */
 	sub->delta = sub->delta && a->positioned;

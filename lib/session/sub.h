@@ -83,6 +83,7 @@ struct dn_sub {
 	bool delta;          /* negotiated: data is text */
 	bool has_base;       /* it got local->base last */
 	uint64_t offset;     /* position, where positioned */
+	uint64_t shown;      /* what an id says it is (session_ids.c) */
 	char epoch[DN_EPOCH_MAX];
 	struct dn_bearer *bearer; /* its own token; NULL: none, or it left */
 	int64_t expires_s;        /* 0: never */

@@ -24,6 +24,9 @@ static const struct {
     {"/connection/http_stream", POST, dn_web_http_stream},
     {"/connection/sse", GET | POST, dn_web_sse},
     {"/emulation", POST, dn_web_emulation},
+    {"/connection/uni_websocket", GET, dn_web_uni_socket},
+    {"/connection/uni_http_stream", POST, dn_web_uni_http_stream},
+    {"/connection/uni_sse", GET | POST, dn_web_uni_sse},
 };
 
 static const char *list(unsigned methods)
@@ -96,6 +99,26 @@ static bool admit(struct dn_conn *conn)
 	default:
 		return true;
 	}
+}
+
+bool dn_web_first_message(
+    struct dn_conn *conn, struct dn_str *text, struct dn_buf *scratch)
+{
+	const struct dn_http_request *request = dn_http_request(conn->http);
+
+	*text = (struct dn_str){0};
+	if (!dn_str_is(request->method, "GET")) {
+		*text = request->body;
+		if (text->n <= conn->loop->conf->message_size_limit)
+			return true;
+		dn_web_text(conn, 413, "body is too big\n", NULL);
+		return false;
+	}
+	if (!dn_http_has_query(conn->http, "cf_connect") ||
+	    dn_http_query(conn->http, "cf_connect", text, scratch))
+		return true;
+	dn_web_text(conn, 400, "bad request: cf_connect\n", NULL);
+	return false;
 }
 
 bool dn_web_enter(struct dn_conn *conn, struct dn_web_who *who)

@@ -49,6 +49,10 @@ struct dn_web_who {
 	const struct dn_conf_tenant *tenant; /* of a server key; else NULL */
 	unsigned char key_sha256[32];
 };
+/* What it says first: ?cf_connect= or the body; empty where that is not there.
+ * Borrows from the request or scratch. False with the request answered. */
+DN_MUST_CHECK bool dn_web_first_message(
+    struct dn_conn *conn, struct dn_str *text, struct dn_buf *scratch);
 /* False with the request answered: a wrong key, or a limit. True is followed
  * by dn_web_live. */
 DN_MUST_CHECK bool dn_web_enter(struct dn_conn *conn, struct dn_web_who *who);
@@ -60,6 +64,9 @@ void dn_web_api(struct dn_conn *conn, struct dn_str method);
 void dn_web_socket(struct dn_conn *conn);
 void dn_web_http_stream(struct dn_conn *conn);
 void dn_web_sse(struct dn_conn *conn);
+void dn_web_uni_socket(struct dn_conn *conn);
+void dn_web_uni_http_stream(struct dn_conn *conn);
+void dn_web_uni_sse(struct dn_conn *conn);
 void dn_web_emulation(struct dn_conn *conn);
 
 #endif

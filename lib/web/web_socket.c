@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * GET /connection/websocket: the handshake of RFC 6455.
+ * GET /connection/websocket and uni_websocket: the handshake of RFC 6455. A
+ * one-way client may have said in the request what else is its first message.
  */
+#include "session/session.h"
 #include "web/web_impl.h"
 #include "wire/http_line.h"
 #include "wire/ws_offer.h"
@@ -95,7 +97,7 @@ static void send_switching(struct dn_conn *conn, struct dn_str protocols,
 	dn_buf_release(&b);
 }
 
-void dn_web_socket(struct dn_conn *conn)
+static void upgrade(struct dn_conn *conn, unsigned form)
 {
 	char accept[DN_WS_ACCEPT_LEN + 1];
 	struct dn_str protocols = {0};
@@ -109,7 +111,29 @@ void dn_web_socket(struct dn_conn *conn)
 		return;
 	native_ping = query_is(conn, "cf_ws_frame_ping_pong", "true");
 	send_switching(conn, protocols, accept, extensions);
-	dn_web_live(conn, &who,
-	    extensions != NULL ? DN_FORM_WS | DN_FORM_DEFLATE : DN_FORM_WS,
-	    native_ping);
+	if (extensions != NULL)
+		form |= DN_FORM_DEFLATE;
+	dn_web_live(conn, &who, form, native_ping);
+}
+
+void dn_web_socket(struct dn_conn *conn)
+{
+	upgrade(conn, DN_FORM_WS);
+}
+
+void dn_web_uni_socket(struct dn_conn *conn)
+{
+	struct dn_buf scratch = {0}, copy = {0};
+	struct dn_str text;
+
+	if (dn_web_first_message(conn, &text, &scratch)) {
+		/* The request goes when the connection is the client's. */
+		dn_buf_str(&copy, text);
+		upgrade(conn, DN_FORM_WS | DN_FORM_UNI);
+		if (conn->state == DN_CONN_LIVE && copy.n > 0)
+			dn_session_request(conn->session, dn_buf_view(&copy),
+			    (struct dn_str){0}, (struct dn_str){0});
+	}
+	dn_buf_release(&scratch);
+	dn_buf_release(&copy);
 }

@@ -63,6 +63,8 @@ bool dn_http_header(struct dn_http *http, const char *name, struct dn_str *out);
  * content it may replace. */
 bool dn_http_query(struct dn_http *http, const char *name, struct dn_str *out,
     struct dn_buf *scratch);
+/* Whether there is a query parameter of that name. */
+bool dn_http_has_query(struct dn_http *http, const char *name);
 /* The path with its percent-escapes decoded; false for a wrong escape or an
  * escaped NUL. Borrows like dn_http_query. */
 bool dn_http_path(

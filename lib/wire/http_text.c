@@ -56,10 +56,9 @@ bool dn_http_path(
 	return decode(dn_http_request(http)->path, false, out, scratch);
 }
 
-bool dn_http_query(struct dn_http *http, const char *name, struct dn_str *out,
-    struct dn_buf *scratch)
+/* The value of the first parameter of that name, as sent. */
+static bool find(struct dn_str query, const char *name, struct dn_str *value)
 {
-	struct dn_str query = dn_http_request(http)->query;
 	size_t name_n = strlen(name);
 
 	while (query.n > 0) {
@@ -69,14 +68,29 @@ bool dn_http_query(struct dn_http *http, const char *name, struct dn_str *out,
 
 		if (n > name_n && query.p[name_n] == '=' &&
 		    memcmp(query.p, name, name_n) == 0) {
-			struct dn_str value = {
+			*value = (struct dn_str){
 			    query.p + name_n + 1, n - name_n - 1};
-
-			return decode(value, true, out, scratch);
+			return true;
 		}
 		query = (struct dn_str){query.p + step, query.n - step};
 	}
 	return false;
+}
+
+bool dn_http_has_query(struct dn_http *http, const char *name)
+{
+	struct dn_str value;
+
+	return find(dn_http_request(http)->query, name, &value);
+}
+
+bool dn_http_query(struct dn_http *http, const char *name, struct dn_str *out,
+    struct dn_buf *scratch)
+{
+	struct dn_str value;
+
+	return find(dn_http_request(http)->query, name, &value) &&
+	       decode(value, true, out, scratch);
 }
 
 void dn_http_response(struct dn_buf *b, unsigned status,

@@ -19,7 +19,22 @@ static size_t frame_size(const struct dn_frame *f)
 
 static bool begun(const struct dn_outq *q)
 {
-	return q->count > 0 && (q->head_sent > 0 || q->pinned);
+	return q->count > 0 && (q->head_sent > 0 || q->pinned || q->follows);
+}
+
+/* How many of the first ones belong to what has begun. */
+static uint32_t begun_count(const struct dn_outq *q)
+{
+	uint32_t n = begun(q) ? 1 : 0;
+
+	while (n > 0 && n < q->count && entry_at(q, n - 1)->tied)
+		n++;
+	return n;
+}
+
+static bool is_push(const struct dn_outq_entry *e)
+{
+	return !e->reply && !e->tied;
 }
 
 static void grow(struct dn_outq *q)
@@ -66,6 +81,7 @@ static void free_when_empty(struct dn_outq *q)
 	q->cap = 0;
 	q->head = 0;
 	q->head_sent = 0;
+	q->follows = false;
 }
 
 void dn_outq_push(struct dn_outq *q, struct dn_frame *frame,
@@ -85,10 +101,16 @@ void dn_outq_push(struct dn_outq *q, struct dn_frame *frame,
 	count_bytes(q, e);
 }
 
+void dn_outq_tie(struct dn_outq *q)
+{
+	DN_ASSERT(q->count > 0);
+	entry_at(q, q->count - 1)->tied = true;
+}
+
 void dn_outq_push_control(
     struct dn_outq *q, struct dn_frame *frame, uint32_t now_ms)
 {
-	uint32_t at = begun(q) ? 1 : 0;
+	uint32_t at = begun_count(q);
 	uint32_t i;
 	struct dn_outq_entry e;
 
@@ -131,7 +153,8 @@ uint32_t dn_outq_sent(struct dn_outq *q, size_t n)
 			return pushes;
 		}
 		n -= left;
-		pushes += !entry_at(q, 0)->reply;
+		pushes += is_push(entry_at(q, 0));
+		q->follows = entry_at(q, 0)->tied;
 		forget(q, 0, DN_TRACK_WRITTEN);
 		q->head = (q->head + 1) & (q->cap - 1);
 		q->count--;
@@ -143,12 +166,12 @@ uint32_t dn_outq_sent(struct dn_outq *q, size_t n)
 
 uint32_t dn_outq_drop(struct dn_outq *q, bool keep_begun, enum dn_track_end how)
 {
-	uint32_t keep = keep_begun && begun(q) ? 1 : 0;
+	uint32_t keep = keep_begun ? begun_count(q) : 0;
 	uint32_t pushes = 0;
 
 	while (q->count > keep) {
 		q->count--;
-		pushes += !entry_at(q, q->count)->reply;
+		pushes += is_push(entry_at(q, q->count));
 		forget(q, q->count, how);
 	}
 	free_when_empty(q);

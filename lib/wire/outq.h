@@ -26,6 +26,7 @@ struct dn_outq_entry {
 	struct dn_track *track; /* NULL: nobody asks */
 	uint32_t since_ms;      /* of the monotonic clock, wraps */
 	bool reply;
+	bool tied; /* nothing may come between it and the next one */
 };
 
 struct dn_outq {
@@ -35,6 +36,7 @@ struct dn_outq {
 	uint32_t count;
 	uint32_t head_sent; /* bytes of the first frame that are out */
 	bool pinned;        /* the first frame is being written and must stay */
+	bool follows;       /* the one in front of it was tied to it */
 	size_t push_bytes;
 	size_t reply_bytes;
 };
@@ -42,6 +44,9 @@ struct dn_outq {
 /* Takes a reference of its own. */
 void dn_outq_push(struct dn_outq *q, struct dn_frame *frame,
     struct dn_track *track, bool reply, uint32_t now_ms);
+/* Ties the last entry to the one that is pushed next: they go out together,
+ * and are kept or dropped together. It does not count as a push of its own. */
+void dn_outq_tie(struct dn_outq *q);
 /* Takes the first entry out, which is the caller's now; false when empty. No
  * byte of it may have been sent. */
 DN_MUST_CHECK bool dn_outq_take(struct dn_outq *q, struct dn_outq_entry *out);
@@ -56,7 +61,8 @@ unsigned dn_outq_vectors(
  * number of pushes that are out. */
 uint32_t dn_outq_sent(struct dn_outq *q, size_t n);
 /* Drops everything, or with keep_begun all but a first frame that has begun
- * or is pinned. The tracks hear `how`. Gives the number of pushes dropped. */
+ * or is pinned, and what is tied to it. The tracks hear `how`. Gives the number
+ * of pushes dropped. */
 uint32_t dn_outq_drop(
     struct dn_outq *q, bool keep_begun, enum dn_track_end how);
 /* How long the first frame has waited. */

@@ -92,10 +92,60 @@ static void followed(void)
 	dn_frame_unref(&a);
 }
 
+/* "a" tied to "bbb", twice. */
+static void push_pairs(struct dn_outq *q)
+{
+	struct dn_frame *a = frame_of("a"), *b = frame_of("bbb");
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		dn_outq_push(q, a, NULL, false, 1);
+		dn_outq_tie(q);
+		dn_outq_push(q, b, NULL, false, 1);
+	}
+	dn_frame_unref(&a);
+	dn_frame_unref(&b);
+}
+
+static void tied(void)
+{
+	struct dn_outq q = {0};
+	struct dn_frame *ping = frame_of("P");
+	struct iovec iov[8];
+
+	push_pairs(&q);
+	IS_NUM(q.push_bytes, 8, "both of a pair are counted in bytes");
+	IS_NUM(dn_outq_drop(&q, true, DN_TRACK_SLOW), 2,
+	    "a pair is one push; none has begun: all are dropped");
+	push_pairs(&q);
+	IS_NUM(dn_outq_sent(&q, 1), 0, "the first of a pair is none by itself");
+	dn_outq_push_control(&q, ping, 1);
+	(void)dn_outq_vectors(&q, iov, 8);
+	OK(memcmp(iov[0].iov_base, "bbb", 3) == 0 &&
+		memcmp(iov[1].iov_base, "P", 1) == 0,
+	    "nothing comes between a pair");
+	IS_NUM(dn_outq_drop(&q, true, DN_TRACK_SLOW), 1,
+	    "whose first is out stays, the other pair goes");
+	(void)dn_outq_vectors(&q, iov, 8);
+	OK(q.count == 1 && memcmp(iov[0].iov_base, "bbb", 3) == 0,
+	    "the second of the pair is left");
+	IS_NUM(dn_outq_sent(&q, 3), 1, "and then the pair counts");
+	OK(q.ring == NULL && !q.follows, "nothing is left");
+	push_pairs(&q);
+	q.pinned = true;
+	IS_NUM(dn_outq_drop(&q, true, DN_TRACK_SLOW), 1,
+	    "whose first is being written stays");
+	q.pinned = false;
+	IS_NUM(q.count, 2, "with its second");
+	IS_NUM(dn_outq_drop(&q, false, DN_TRACK_GONE), 1, "until all goes");
+	dn_frame_unref(&ping);
+}
+
 int main(void)
 {
 	in_order();
 	taken();
 	followed();
+	tied();
 	return tap_done();
 }
