@@ -10,8 +10,8 @@ const { readFileSync } = require('node:fs');
 const zlib = require('node:zlib');
 const { Centrifuge } = require('centrifuge');
 const { WebSocket } = require('ws');
-const { CONNECT, Raw, api, frame, grewAtMost, host, memory, open, port, run,
-	until, upgrade } = require('./client');
+const { CONNECT, PATIENCE, Raw, api, frame, grewAtMost, host, memory, open,
+	port, run, until, upgrade } = require('./client');
 
 const RSV1 = 0x40;
 const OFFER = 'Sec-WebSocket-Extensions: permessage-deflate\r\n';
@@ -114,8 +114,13 @@ async function subscribed(c, channel, options) {
 		wake();
 	});
 	sub.collect = async (n) => {
+		const timer = setTimeout(() => {
+			console.error(`${seen.length} of ${n} publications`);
+			process.exit(1);
+		}, 20000 * PATIENCE);
 		while (seen.length < n)
 			await new Promise((r) => { wake = r; });
+		clearTimeout(timer);
 		return seen;
 	};
 	const done = new Promise((r) => sub.once('subscribed', r));
@@ -203,6 +208,7 @@ const scenarios = {
 	// small one, on one channel.
 	async mixed() {
 		const N = 30, channel = 'mixed', sent = [], subs = [];
+		const page = document(1, 40000);
 		const publisher = await client(false);
 		for (let i = 0; i < 12; i++) {
 			const c = await client([false, { threshold: 0 }, false,
@@ -211,7 +217,7 @@ const scenarios = {
 			subs.push(await subscribed(c, channel, { delta }));
 		}
 		for (let i = 0; i < N; i++) {
-			sent.push({ ...document(1, 9000), step: i });
+			sent.push({ ...page, step: i });
 			await publisher.publish(channel, sent[i]);
 		}
 		for (const sub of subs)
