@@ -57,6 +57,10 @@ play()
 	scenario min-size ', "compression_min_size": 600'
 }
 
+@test "one-way clients get it as well" {
+	scenario one-way
+}
+
 @test "a compressed message may come in fragments" {
 	scenario fragments
 }

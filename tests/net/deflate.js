@@ -224,6 +224,34 @@ const scenarios = {
 			assert.deepEqual(await sub.collect(N), sent);
 	},
 
+	// One-way clients share frames of their own.
+	async 'one-way'() {
+		const got = [[], []];
+		const request = JSON.stringify({ subs: { one: {} } });
+		const open = (deflate, into) => new Promise((resolve) => {
+			const ws = new WebSocket(`ws://${host}:${port}/connection/` +
+				`uni_websocket?cf_connect=${request}`,
+				{ perMessageDeflate: deflate });
+			ws.on('message', (m) => {
+				const message = JSON.parse(m.toString());
+				if (message.pub)
+					into.push(message.pub.data);
+				else if (message.connect)
+					resolve(ws);
+			});
+		});
+		const small = await open(true, got[0]);
+		const plain = await open(false, got[1]);
+		const sent = [...Array(10).keys()].map((i) => document(i));
+		for (const data of sent)
+			await api('publish', { channel: 'one', data });
+		await until('publications', () =>
+			got.every((seen) => seen.length === sent.length));
+		assert.deepEqual(got, [sent, sent]);
+		assert.ok(small._socket.bytesRead <
+			plain._socket.bytesRead * 0.4);
+	},
+
 	async fragments() {
 		const raw = await connect();
 		const text = JSON.stringify({ id: 2, publish: { channel: 'f',
