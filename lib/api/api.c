@@ -26,6 +26,12 @@ static const struct method {
     {"revoke_token", dn_api_revoke_token, false},
     {"invalidate_user_tokens", dn_api_invalidate_user_tokens, false},
     {"ready", dn_api_ready, false},
+    {"subscribe", dn_api_subscribe, false},
+    {"unsubscribe", dn_api_unsubscribe, false},
+    {"disconnect", dn_api_disconnect, false},
+    {"refresh", dn_api_refresh, false},
+    {"connections", dn_api_connections, true},
+    {"send", dn_api_send, false},
 };
 
 static const struct method *find(struct dn_str name)
@@ -173,6 +179,22 @@ bool dn_api_target(
 void dn_api_target_end(struct dn_api_target *target)
 {
 	dn_buf_release(&target->text);
+}
+
+bool dn_api_read_position(
+    struct dn_json value, struct dn_api_position *at, struct dn_buf *text)
+{
+	struct dn_json offset = dn_json_member(value, "offset");
+	struct dn_json epoch = dn_json_member(value, "epoch");
+
+	if (value.type == DN_JSON_NONE || value.type == DN_JSON_NULL)
+		return true;
+	at->has = true;
+	return value.type == DN_JSON_OBJECT &&
+	       (offset.type == DN_JSON_NONE ||
+		   dn_json_u64(offset, &at->offset)) &&
+	       (epoch.type == DN_JSON_NONE ||
+		   dn_json_string(epoch, &at->epoch, text));
 }
 
 static void on_answer(struct dn_loop *loop, struct dn_ask *ask)

@@ -12,7 +12,7 @@
 #include "conf/permit.h"
 
 /* Parts of one broadcast or batch. */
-enum { DN_API_PARTS_MAX = 1024, DN_API_HISTORY_BYTES = 512 * 1024 };
+enum { DN_API_PARTS_MAX = 1024, DN_API_PAGE_BYTES = 512 * 1024 };
 
 /* A channel that a call is about; text is released by dn_api_target_end. */
 struct dn_api_target {
@@ -41,6 +41,15 @@ void dn_api_target_end(struct dn_api_target *target);
 DN_MUST_CHECK struct dn_ask *dn_api_ask(struct dn_call *call, enum dn_ask_op op,
     const struct dn_conf_ns *ns, struct dn_str channel, size_t room);
 
+struct dn_api_position {
+	bool has; /* it was given */
+	uint64_t offset;
+	struct dn_str epoch;
+};
+/* Reads a member {offset, epoch}, both optional; false when it is none. */
+DN_MUST_CHECK bool dn_api_read_position(
+    struct dn_json value, struct dn_api_position *at, struct dn_buf *text);
+
 /* One publication to params.channel, or to the channel given. */
 void dn_api_publish_to(
     struct dn_call *call, struct dn_json params, struct dn_str channel);
@@ -54,6 +63,12 @@ dn_api_fn dn_api_info;
 dn_api_fn dn_api_ready;
 dn_api_fn dn_api_revoke_token;
 dn_api_fn dn_api_invalidate_user_tokens;
+dn_api_fn dn_api_subscribe;
+dn_api_fn dn_api_unsubscribe;
+dn_api_fn dn_api_disconnect;
+dn_api_fn dn_api_refresh;
+dn_api_fn dn_api_connections;
+dn_api_fn dn_api_send;
 
 /* The method's own name and function; NULL when there is none such. */
 const char *dn_api_find(struct dn_str method, dn_api_fn **fn);

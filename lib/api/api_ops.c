@@ -8,34 +8,6 @@
 
 /* --- history ------------------------------------------------------------ */
 
-struct position {
-	bool has;
-	uint64_t offset;
-	struct dn_str epoch;
-};
-
-/* NULL, or what is wrong. */
-static const char *read_since(
-    struct dn_json params, struct position *since, struct dn_buf *text)
-{
-	struct dn_json value = dn_json_member(params, "since");
-	struct dn_json member;
-
-	if (value.type == DN_JSON_NONE || value.type == DN_JSON_NULL)
-		return NULL;
-	if (value.type != DN_JSON_OBJECT)
-		return "since: an object is needed";
-	since->has = true;
-	member = dn_json_member(value, "offset");
-	if (member.type != DN_JSON_NONE && !dn_json_u64(member, &since->offset))
-		return "since.offset: an integer is needed";
-	member = dn_json_member(value, "epoch");
-	if (member.type != DN_JSON_NONE &&
-	    !dn_json_string(member, &since->epoch, text))
-		return "since.epoch: a string is needed";
-	return NULL;
-}
-
 static const char *read_gather(
     const struct dn_call *call, struct dn_json params, struct dn_gather *gather)
 {
@@ -48,7 +20,7 @@ static const char *read_gather(
 		return "limit: an integer is needed";
 	gather->limit =
 	    limit < 0 || (uint64_t)limit > max ? max : (uint64_t)limit;
-	gather->bytes_max = DN_API_HISTORY_BYTES;
+	gather->bytes_max = DN_API_PAGE_BYTES;
 	value = dn_json_member(params, "reverse");
 	if (value.type != DN_JSON_NONE &&
 	    !dn_json_bool(value, &gather->reverse))
@@ -59,14 +31,15 @@ static const char *read_gather(
 static void ask_history(struct dn_call *call, struct dn_json params,
     const struct dn_api_target *target)
 {
-	struct position since = {0};
+	struct dn_api_position since = {0};
 	struct dn_gather gather = {0};
 	struct dn_buf text = {0};
-	const char *wrong = read_since(params, &since, &text);
+	const char *wrong = read_gather(call, params, &gather);
 	struct dn_ask *ask;
 
-	if (wrong == NULL)
-		wrong = read_gather(call, params, &gather);
+	if (!dn_api_read_position(
+		dn_json_member(params, "since"), &since, &text))
+		wrong = "since: an object of offset and epoch is needed";
 	if (wrong == NULL && gather.reverse && since.has && since.offset == 0)
 		wrong = "since.offset: nothing is before 0";
 	if (wrong != NULL) {

@@ -18,6 +18,7 @@
 #include <stdlib.h>
 
 #include "serve/conn.h"
+#include "serve/listen.h"
 #include "serve/server.h"
 #include "session/emulated.h"
 #include "web/web.h"
@@ -54,6 +55,15 @@ struct dn_conn *dn_conn_find(struct dn_loop *loop, uint64_t id)
 {
 	return dn_map_get(
 	    &loop->conns, (struct dn_str){(const char *)&id, sizeof(id)});
+}
+
+void dn_conn_peer(const struct dn_conn *conn, struct dn_buf *out)
+{
+	int fd;
+
+	out->n = 0;
+	if (uv_fileno(&conn->handle, &fd) != 0 || !dn_listen_peer(fd, out))
+		out->n = 0;
 }
 
 /* --- reading ------------------------------------------------------------ */
@@ -285,6 +295,7 @@ static void set_blocked(struct dn_conn *conn, bool blocked)
 
 static void sent(struct dn_conn *conn, size_t n)
 {
+	dn_rate_add(&conn->sent, n, conn->loop->now_ms);
 	dn_stat_add(&conn->loop->stats.bytes_out, n);
 	dn_stat_add(&conn->loop->stats.written, dn_outq_sent(&conn->out, n));
 }

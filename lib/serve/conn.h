@@ -19,6 +19,7 @@
 #ifndef DN_CONN_H
 #define DN_CONN_H
 
+#include "base/rate.h"
 #include "wire/form.h"
 #include "wire/http.h"
 #include "serve/loop.h"
@@ -62,6 +63,7 @@ struct dn_conn {
 	struct dn_conn *next_blocked, *prev_blocked;
 	struct dn_conn *next_paused;
 	struct dn_outq out;
+	struct dn_rate sent; /* bytes */
 	int64_t queue_age_us;
 	struct dn_timer timer; /* http: the deadline; ws: session's; closing:
 				  the end of patience */
@@ -84,6 +86,9 @@ void dn_conn_accept(struct dn_loop *loop, uv_stream_t *listener, unsigned serve,
     bool unix_socket);
 /* NULL when it is gone. */
 struct dn_conn *dn_conn_find(struct dn_loop *loop, uint64_t id);
+/* Where it comes from, in place of what the buffer holds: "HOST:PORT" or
+ * "unix:"; nothing when it is gone. */
+void dn_conn_peer(const struct dn_conn *conn, struct dn_buf *out);
 
 /* Queues a frame; keeps a reference. */
 void dn_conn_send(struct dn_conn *conn, struct dn_frame *frame,

@@ -55,6 +55,8 @@ DN_MUST_CHECK int dn_listen_tcp(const struct sockaddr *sa, socklen_t n);
 DN_MUST_CHECK int dn_listen_unix(struct dn_str path);
 /* What a socket is bound to, as text; false when that can't be told. */
 DN_MUST_CHECK bool dn_listen_name(int fd, struct dn_buf *out);
+/* The same of its peer; a Unix socket's has no name behind "unix:". */
+DN_MUST_CHECK bool dn_listen_peer(int fd, struct dn_buf *out);
 /* Whether only this machine reaches it. */
 bool dn_listen_is_local(int fd);
 

@@ -111,32 +111,44 @@ union address {
 	struct sockaddr_un un;
 };
 
-bool dn_listen_name(int fd, struct dn_buf *out)
+static bool write_name(const union address *a, struct dn_buf *out)
 {
-	union address a = {0};
-	socklen_t n = sizeof(a);
 	char host[INET6_ADDRSTRLEN] = "";
 
-	if (getsockname(fd, &a.sa, &n) < 0)
-		return false;
-	switch (a.sa.sa_family) {
+	switch (a->sa.sa_family) {
 	case AF_INET:
-		(void)inet_ntop(AF_INET, &a.v4.sin_addr, host, sizeof(host));
+		(void)inet_ntop(AF_INET, &a->v4.sin_addr, host, sizeof(host));
 		dn_buf_printf(
-		    out, "%s:%u", host, (unsigned)ntohs(a.v4.sin_port));
+		    out, "%s:%u", host, (unsigned)ntohs(a->v4.sin_port));
 		return true;
 	case AF_INET6:
-		(void)inet_ntop(AF_INET6, &a.v6.sin6_addr, host, sizeof(host));
+		(void)inet_ntop(AF_INET6, &a->v6.sin6_addr, host, sizeof(host));
 		dn_buf_printf(
-		    out, "[%s]:%u", host, (unsigned)ntohs(a.v6.sin6_port));
+		    out, "[%s]:%u", host, (unsigned)ntohs(a->v6.sin6_port));
 		return true;
 	case AF_UNIX:
-		dn_buf_printf(out, "unix:%.*s", (int)sizeof(a.un.sun_path),
-		    a.un.sun_path);
+		dn_buf_printf(out, "unix:%.*s", (int)sizeof(a->un.sun_path),
+		    a->un.sun_path);
 		return true;
 	default:
 		return false;
 	}
+}
+
+bool dn_listen_name(int fd, struct dn_buf *out)
+{
+	union address a = {0};
+	socklen_t n = sizeof(a);
+
+	return getsockname(fd, &a.sa, &n) == 0 && write_name(&a, out);
+}
+
+bool dn_listen_peer(int fd, struct dn_buf *out)
+{
+	union address a = {0};
+	socklen_t n = sizeof(a);
+
+	return getpeername(fd, &a.sa, &n) == 0 && write_name(&a, out);
 }
 
 bool dn_listen_is_local(int fd)

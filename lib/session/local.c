@@ -168,8 +168,7 @@ static struct dn_frame *variant_for(struct round *round, struct dn_sub *sub)
 	return dn_variant(&round->variants, data, sub->session->conn->form);
 }
 
-static void deliver(
-    struct dn_loop *loop, struct dn_sub *sub, struct round *round)
+static void deliver(struct dn_sub *sub, struct round *round)
 {
 	struct dn_session *s = sub->session;
 	struct dn_frame *frame = variant_for(round, sub);
@@ -177,16 +176,12 @@ static void deliver(
 
 	if (round->track != NULL)
 		dn_track_add(round->track);
-	if (dn_session_waiting_bytes(s) + n > sub->queue_bytes_max || s->slow) {
-		s->slow = true;
-		dn_session_doom(s);
-		dn_stat_add(&loop->stats.slow_drops, 1);
-		if (round->track != NULL)
-			dn_track_end(round->track, DN_TRACK_SLOW);
-		return;
-	}
-	dn_session_push_at(s, sub,
-	    round->fan->presence ? 0 : round->fan->offset, frame, round->track);
+	if (dn_session_takes(s, n, sub->queue_bytes_max))
+		dn_session_push_at(s, sub,
+		    round->fan->presence ? 0 : round->fan->offset, frame,
+		    round->track);
+	else if (round->track != NULL)
+		dn_track_end(round->track, DN_TRACK_SLOW);
 }
 
 void dn_local_fanout(
@@ -204,7 +199,7 @@ void dn_local_fanout(
 		if (!due(&round, local->subs[i]))
 			continue;
 		queued++;
-		deliver(loop, local->subs[i], &round);
+		deliver(local->subs[i], &round);
 	}
 	dn_variants_release(&round.variants);
 	dn_tagfilter_view_release(&round.tags);

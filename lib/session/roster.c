@@ -117,11 +117,6 @@ void dn_roster_user_key(
 	dn_buf_str(key, user);
 }
 
-static struct dn_str id_of(const struct dn_session *s)
-{
-	return dn_str_of(s->id);
-}
-
 void dn_roster_enter(struct dn_roster *roster, struct dn_session *s)
 {
 	struct dn_str tenant = dn_str_of(s->tenant->name);
@@ -129,8 +124,6 @@ void dn_roster_enter(struct dn_roster *roster, struct dn_session *s)
 
 	DN_ASSERT(s->serial > 0);
 	dn_map_put(&roster->clients, dn_str_of(s->client), s);
-	if (s->id != NULL)
-		dn_map_put(&roster->ids, id_of(s), s);
 	dn_roster_tenant_key(&key, tenant);
 	list_add(roster, dn_buf_view(&key), s);
 	dn_roster_user_key(&key, tenant, s->user);
@@ -147,8 +140,6 @@ void dn_roster_leave(struct dn_roster *roster, struct dn_session *s)
 		return;
 	tenant = dn_str_of(s->tenant->name);
 	dn_map_remove(&roster->clients, dn_str_of(s->client));
-	if (s->id != NULL)
-		dn_map_remove(&roster->ids, id_of(s));
 	dn_roster_tenant_key(&key, tenant);
 	list_remove(roster, dn_buf_view(&key), s);
 	dn_roster_user_key(&key, tenant, s->user);
@@ -161,7 +152,6 @@ void dn_roster_release(struct dn_roster *roster)
 {
 	DN_ASSERT(roster->clients.count == 0 && roster->lists.count == 0);
 	dn_map_release(&roster->clients);
-	dn_map_release(&roster->ids);
 	dn_map_release(&roster->lists);
 }
 
@@ -169,12 +159,6 @@ struct dn_session *dn_roster_client(
     const struct dn_roster *roster, struct dn_str client)
 {
 	return dn_map_get(&roster->clients, client);
-}
-
-struct dn_session *dn_roster_id(
-    const struct dn_roster *roster, struct dn_str id)
-{
-	return dn_map_get(&roster->ids, id);
 }
 
 struct dn_session *dn_roster_next(

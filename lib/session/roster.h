@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * roster: who is connected to one loop: by client id, by the secret of its
- * emulation, and, in the order in which they connected, by tenant and by user.
+ * roster: who is connected to one loop: by client id and, in the order in
+ * which they connected, by tenant and by user. (A session's own id needs no
+ * table, see sid.h.)
  *
  * A session is in it from the success of its connect command to its end.
  *
@@ -20,7 +21,6 @@ struct dn_session;
 
 struct dn_roster {
 	struct dn_map clients; /* struct dn_session by client id */
-	struct dn_map ids;     /* the same by dn_session's id */
 	struct dn_map lists;   /* of a tenant, and of a tenant's user */
 };
 
@@ -33,8 +33,6 @@ void dn_roster_release(struct dn_roster *roster);
 /* NULL: not in this loop. */
 DN_MUST_CHECK struct dn_session *dn_roster_client(
     const struct dn_roster *roster, struct dn_str client);
-DN_MUST_CHECK struct dn_session *dn_roster_id(
-    const struct dn_roster *roster, struct dn_str id);
 
 /* The name of a list, in place of what the buffer holds: a tenant's sessions,
  * and those of one of its users ("" is nobody in particular). */

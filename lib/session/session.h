@@ -69,6 +69,7 @@ struct dn_session {
 	struct dn_bearer *bearer;     /* the token; NULL: came by none */
 	struct dn_emulated *emulated; /* commands that wait */
 	int64_t expires_s;            /* the token's end; 0: never */
+	bool refreshes;               /* it has had an end */
 	struct dn_timer expiry;       /* of the connection or a subscription */
 	struct dn_connecting *connecting; /* NULL: it does not wait */
 	struct dn_buf rest; /* commands of a message that wait (conn.h) */
@@ -112,6 +113,16 @@ void dn_session_reloaded(struct dn_session *session);
 void dn_session_doom(struct dn_session *session);
 void dn_session_end_doomed(struct dn_loop *loop);
 
+/* Reads an `override` object. */
+struct dn_sub_override dn_session_override(struct dn_str raw);
+/* The server says when it ends (0: never) and, unless info is unset, what is
+ * known of it (JSON). */
+void dn_session_refresh(
+    struct dn_session *s, int64_t expires_s, struct dn_str info);
+
+/* Whether n bytes more may wait for the client, max in all. If not it is slow,
+ * and to be closed at the end of the turn. */
+DN_MUST_CHECK bool dn_session_takes(struct dn_session *s, size_t n, size_t max);
 /* Queues a frame in the connection's form, behind the connect reply. */
 void dn_session_push(
     struct dn_session *s, struct dn_frame *frame, struct dn_track *track);

@@ -116,6 +116,7 @@ static bool by_token(struct dn_session *s, uint32_t id, struct dn_str token,
 	dn_buf_str(&s->conn_info, claims->info);
 	s->bearer = dn_bearer_new(s, claims);
 	s->expires_s = dn_jwt_ends_at(claims);
+	s->refreshes = s->expires_s > 0;
 	return true;
 }
 

@@ -113,7 +113,5 @@ void dn_session_push_held(
 /* session_sub.c: whether it may; if not, why is logged and in err. */
 bool dn_session_may_subscribe(struct dn_session *s, const struct dn_conf_ns *ns,
     struct dn_str channel, bool has_token, struct dn_err *err);
-/* Reads an `override` object. */
-struct dn_sub_override dn_session_override(struct dn_str raw);
 
 #endif

@@ -78,6 +78,16 @@ size_t dn_session_waiting_bytes(const struct dn_session *s)
 	       (s->connecting != NULL ? s->connecting->held.push_bytes : 0);
 }
 
+bool dn_session_takes(struct dn_session *s, size_t n, size_t max)
+{
+	if (!s->slow && dn_session_waiting_bytes(s) + n <= max)
+		return true;
+	s->slow = true;
+	dn_session_doom(s);
+	dn_stat_add(&s->loop->stats.slow_drops, 1);
+	return false;
+}
+
 void dn_session_push_missed(struct dn_session *s, struct dn_sub *sub,
     struct dn_str list, struct dn_track *track)
 {

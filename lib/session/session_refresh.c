@@ -97,6 +97,40 @@ void dn_session_arm_expiry(struct dn_session *s)
 	    &s->loop->wheel, &s->expiry, dn_mono_us() + (next - dn_wall_us()));
 }
 
+static void prolong(struct dn_session *s, int64_t expires_s)
+{
+	s->expires_s = expires_s;
+	s->refreshes = s->refreshes || expires_s > 0;
+	dn_session_write_info(&s->info, s, (struct dn_str){0});
+	dn_session_arm_expiry(s);
+}
+
+static void set_info(struct dn_session *s, struct dn_str info)
+{
+	s->conn_info.n = 0;
+	dn_buf_str(&s->conn_info, info);
+}
+
+/* A two-way client brings its tokens itself, and needs no word of it. */
+void dn_session_refresh(
+    struct dn_session *s, int64_t expires_s, struct dn_str info)
+{
+	struct dn_buf b = {0};
+
+	if (info.n > 0)
+		set_info(s, info);
+	prolong(s, expires_s);
+	if (!dn_session_is_uni(s))
+		return;
+	dn_buf_lit(&b, "{\"push\":{\"refresh\":{");
+	if (expires_s > 0)
+		dn_buf_printf(&b, "\"expires\":true,\"ttl\":%lld",
+		    (long long)dn_session_ttl_s(expires_s));
+	dn_buf_lit(&b, "}}}");
+	dn_session_push_text(s, dn_buf_view(&b));
+	dn_buf_release(&b);
+}
+
 static void log_refusal(struct dn_session *s, const char *why)
 {
 	dn_refusal(s->loop, &s->refusals,
@@ -145,7 +179,7 @@ void dn_command_refresh(
 	struct dn_jwt_claims claims = {0};
 	struct dn_buf b = {0};
 
-	if (s->server || s->expires_s == 0 || token.n == 0) {
+	if (s->server || !s->refreshes || token.n == 0) {
 		dn_conn_close(s->conn, 3501, "bad request: nothing to refresh");
 		return;
 	}
@@ -157,11 +191,8 @@ void dn_command_refresh(
 	}
 	dn_bearer_free(&s->bearer);
 	s->bearer = dn_bearer_new(s, &claims);
-	s->expires_s = dn_jwt_ends_at(&claims);
-	s->conn_info.n = 0;
-	dn_buf_str(&s->conn_info, claims.info);
-	dn_session_write_info(&s->info, s, (struct dn_str){0});
-	dn_session_arm_expiry(s);
+	set_info(s, claims.info);
+	prolong(s, dn_jwt_ends_at(&claims));
 	dn_buf_printf(&b, "{\"version\":\"%s\"", DN_VERSION);
 	if (s->expires_s > 0)
 		dn_buf_printf(&b, ",\"expires\":true,\"ttl\":%lld",

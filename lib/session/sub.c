@@ -39,6 +39,38 @@ struct dn_who dn_sub_who(const struct dn_sub *sub)
 	return who;
 }
 
+/* --- who waits ----------------------------------------------------------- */
+
+void dn_sub_wait(struct dn_sub *sub, struct dn_sub_waiter *waiter)
+{
+	if (waiter == NULL || sub->waiter != NULL)
+		return;
+	sub->waiter = waiter;
+	waiter->open++;
+}
+
+void dn_sub_waiter_less(struct dn_sub_waiter *waiter)
+{
+	if (--waiter->open == 0)
+		waiter->done(waiter);
+}
+
+/* Whoever is to hear now that its join was answered; NULL: nobody. */
+static struct dn_sub_waiter *waits_for_join(
+    struct dn_sub *sub, const struct dn_ask *ask)
+{
+	struct dn_sub_waiter *waiter = sub->waiter;
+
+	if (waiter == NULL || (sub->leaving && ask->code == 0))
+		return NULL;
+	sub->waiter = NULL;
+	if (ask->code != 0) {
+		waiter->code = ask->code;
+		waiter->message = ask->message;
+	}
+	return waiter;
+}
+
 /* --- the end ------------------------------------------------------------ */
 
 /* The session that it was in; NULL: gone by now. */
@@ -60,10 +92,13 @@ static void answer_leave(struct dn_session *s, const struct dn_sub *sub)
 static void on_left(struct dn_loop *loop, struct dn_ask *ask)
 {
 	struct dn_sub *sub = ask->ctx;
+	struct dn_sub_waiter *waiter = sub->waiter;
 
 	answer_leave(session_of(loop, sub), sub);
 	dn_ask_free(&ask);
 	sub_free(sub);
+	if (waiter != NULL)
+		dn_sub_waiter_less(waiter);
 }
 
 static void ask_leave(struct dn_loop *loop, struct dn_sub *sub)
@@ -268,6 +303,7 @@ static void on_joined(struct dn_loop *loop, struct dn_ask *ask)
 	struct dn_sub *sub = ask->ctx;
 	struct dn_session *s = sub->session;
 	struct dn_conn *conn = dn_conn_find(loop, sub->conn);
+	struct dn_sub_waiter *waiter = waits_for_join(sub, ask);
 	bool connecting = s != NULL && sub->told == DN_SUB_CONNECT;
 	bool failed = ask->code != 0;
 
@@ -286,6 +322,8 @@ static void on_joined(struct dn_loop *loop, struct dn_ask *ask)
 	dn_ask_free(&ask);
 	if (connecting)
 		dn_session_connect_goes_on(s);
+	if (waiter != NULL)
+		dn_sub_waiter_less(waiter);
 }
 
 static bool overridden(int8_t override, bool ns)
@@ -326,6 +364,7 @@ static struct dn_sub *sub_new(struct dn_session *s, const struct dn_conf_ns *ns,
 	dn_buf_str(&sub->data, o->data);
 	if (o->chan_info.n > 0)
 		dn_session_write_info(&sub->info, s, o->chan_info);
+	dn_sub_wait(sub, o->waiter);
 	dn_map_put(&s->subs, sub->channel, sub);
 	return sub;
 }

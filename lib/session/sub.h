@@ -33,6 +33,14 @@ enum dn_sub_told {
 	DN_SUB_PUSH,    /* a subscribe push */
 };
 
+/* Somebody who waits until owners have answered joins or leaves. */
+struct dn_sub_waiter {
+	unsigned open; /* without an answer, and 1 for the maker */
+	unsigned code; /* of a join that failed; 0: none */
+	const char *message;
+	void (*done)(struct dn_sub_waiter *waiter); /* nothing is open */
+};
+
 /* What a token says instead of the namespace: -1 nothing, 0 no, 1 yes. */
 struct dn_sub_override {
 	int8_t presence, join_leave, force_push_join_leave;
@@ -55,7 +63,8 @@ struct dn_sub_opts {
 	struct dn_str data;      /* JSON or unset: of the result */
 	int64_t expires_s;       /* 0: never */
 	struct dn_sub_override override;
-	struct dn_tagfilter *filter; /* taken; NULL: none */
+	struct dn_tagfilter *filter;  /* taken; NULL: none */
+	struct dn_sub_waiter *waiter; /* for its join; NULL: nobody */
 };
 
 struct dn_sub {
@@ -75,9 +84,10 @@ struct dn_sub {
 	bool from_token;
 	bool joining;      /* the owner has not answered yet */
 	bool leaving;      /* to be left as soon as it is joined */
-	bool leave_asked;  /* somebody waits for a reply to it */
+	bool leave_asked;  /* the client waits for a reply to it */
 	unsigned end_code; /* what ended it while it was joining, or 0 */
 	const char *end_reason;
+	struct dn_sub_waiter *waiter; /* hears of the owner's answer */
 	bool positioned, recoverable, join_leave;
 	bool present, tells; /* at the owner: counted; the others hear of it */
 	bool delta;          /* negotiated: data is text */
@@ -106,6 +116,11 @@ void dn_sub_leave(struct dn_sub *sub, unsigned code, const char *reason);
 void dn_sub_leave_asked(struct dn_sub *sub, uint32_t id);
 /* Ends it with an unsubscribe push; reason is a literal. */
 void dn_sub_end(struct dn_sub *sub, unsigned code, const char *reason);
+/* The waiter hears when the owner has answered its join or, where it is ended
+ * by then or before, its leave. One at a time: others hear nothing. */
+void dn_sub_wait(struct dn_sub *sub, struct dn_sub_waiter *waiter);
+/* One answer less is open. */
+void dn_sub_waiter_less(struct dn_sub_waiter *waiter);
 /* The owner lost its position: 2500, or 3010 for the whole connection where
  * the server made it. The session may have ended afterwards. */
 void dn_sub_lost(struct dn_sub *sub);

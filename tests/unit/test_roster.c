@@ -84,22 +84,6 @@ static void finding(void)
 	dn_roster_release(&roster);
 }
 
-static void secrets(void)
-{
-	struct dn_roster roster = {0};
-	struct dn_session *s = dn_xcalloc(1, sizeof(*s));
-
-	s->tenant = &acme;
-	s->serial = ++serial;
-	s->id = (char *)"secret";
-	dn_roster_enter(&roster, s);
-	OK(dn_roster_id(&roster, DN_STR("secret")) == s, "by its secret");
-	OK(dn_roster_id(&roster, DN_STR("public")) == NULL, "by no other");
-	leave(&roster, &s);
-	OK(dn_roster_id(&roster, DN_STR("secret")) == NULL, "until it leaves");
-	dn_roster_release(&roster);
-}
-
 enum { MANY = 2000 };
 
 /* Comes and goes at random; holes never hide or repeat anybody. */
@@ -135,7 +119,6 @@ static void churn(void)
 int main(void)
 {
 	finding();
-	secrets();
 	churn();
 	return tap_done();
 }
