@@ -13,6 +13,7 @@
 #include <stdlib.h>
 
 #include "record/channel.h"
+#include "base/text.h"
 
 enum { NAME_MAX_BYTES = 64 };
 
@@ -121,17 +122,6 @@ json_t *dn_conf_show_delta(const void *base)
 
 /* Server keys. */
 
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
 static bool unhex(const char *text, unsigned char *out, size_t n)
 {
 	size_t i;
@@ -140,8 +130,8 @@ static bool unhex(const char *text, unsigned char *out, size_t n)
 	if (text == NULL || strlen(text) != 2 * n)
 		return false;
 	for (i = 0; i < n; i++) {
-		high = hex_digit(text[2 * i]);
-		low = hex_digit(text[2 * i + 1]);
+		high = dn_hex_value(text[2 * i]);
+		low = dn_hex_value(text[2 * i + 1]);
 		if (high < 0 || low < 0)
 			return false;
 		out[i] = (unsigned char)(high * 16 + low);

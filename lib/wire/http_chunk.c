@@ -13,6 +13,7 @@
 
 #include "wire/http.h"
 #include "wire/http_line.h"
+#include "base/text.h"
 
 /* Collects a line; true when it is whole, *line without its end. */
 static bool take_line(struct dn_http_chunk *c, struct dn_str *in,
@@ -40,27 +41,16 @@ static bool take_line(struct dn_http_chunk *c, struct dn_str *in,
 	return false;
 }
 
-static int hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
 /* "1a;name=value" */
 static bool read_size(struct dn_str line, uint64_t *size)
 {
 	size_t i = 0;
 
 	*size = 0;
-	for (; i < line.n && hex_value(line.p[i]) >= 0; i++) {
+	for (; i < line.n && dn_hex_value(line.p[i]) >= 0; i++) {
 		if (*size >> 58)
 			return false;
-		*size = *size << 4 | (uint64_t)hex_value(line.p[i]);
+		*size = *size << 4 | (uint64_t)dn_hex_value(line.p[i]);
 	}
 	if (i == 0)
 		return false;

@@ -7,19 +7,9 @@
  * which no name here may hold.
  */
 #include "wire/http.h"
+#include "base/text.h"
 
 #include <http_parser.h>
-
-static int hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
 
 static bool decode(
     struct dn_str text, bool plus, struct dn_str *out, struct dn_buf *scratch)
@@ -39,8 +29,8 @@ static bool decode(
 		}
 		if (text.n - i < 3)
 			return false;
-		high = hex_value(text.p[i + 1]);
-		low = hex_value(text.p[i + 2]);
+		high = dn_hex_value(text.p[i + 1]);
+		low = dn_hex_value(text.p[i + 2]);
 		if (high < 0 || low < 0 || high + low == 0)
 			return false;
 		dn_buf_byte(scratch, (char)(high << 4 | low));
