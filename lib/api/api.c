@@ -59,6 +59,16 @@ bool dn_api_knows(struct dn_str method)
 	return find(method) != NULL;
 }
 
+void dn_api_list(struct dn_buf *out)
+{
+	size_t i;
+
+	for (i = 0; i < DN_ARRAY_LEN(methods); i++)
+		dn_buf_printf(
+		    out, "%c\"%s\"", i == 0 ? '[' : ',', methods[i].name);
+	dn_buf_byte(out, ']');
+}
+
 bool dn_api_is_heavy(struct dn_str method)
 {
 	const struct method *found = find(method);

@@ -22,6 +22,8 @@
 void dn_api_call(
     struct dn_call *call, struct dn_str method, struct dn_json params);
 bool dn_api_knows(struct dn_str method);
+/* The names of all methods: a JSON array of strings. */
+void dn_api_list(struct dn_buf *out);
 /* Whether its answer may be long (DN_CALL_HEAVY). */
 bool dn_api_is_heavy(struct dn_str method);
 

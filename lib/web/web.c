@@ -156,6 +156,9 @@ static void route(struct dn_conn *conn, struct dn_str path)
 		health(conn);
 	} else if (dn_str_is(path, "/ready")) {
 		ready(conn);
+	} else if (dn_str_is(path, "/api") &&
+		   (conn->serve & DN_SERVE_API) != 0) {
+		dn_web_api_list(conn);
 	} else if (dn_str_is(path, "/metrics") &&
 		   (conn->serve & DN_SERVE_METRICS) != 0) {
 		metrics(conn);

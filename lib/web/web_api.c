@@ -84,6 +84,7 @@ static bool authorization(struct dn_http *http, struct dn_str *key)
 	return true;
 }
 
+/* NULL with the request answered. */
 static const struct dn_conf_tenant *find_tenant(struct dn_conn *conn)
 {
 	const struct dn_conf *conf = conn->loop->conf;
@@ -98,6 +99,8 @@ static const struct dn_conf_tenant *find_tenant(struct dn_conn *conn)
 	else if (conf->dev)
 		tenant = dn_conf_tenant(conf, DN_STR("dev"));
 	dn_buf_release(&scratch);
+	if (tenant == NULL)
+		dn_conn_http_answer(conn, 401, NULL, NULL, (struct dn_str){0});
 	return tenant;
 }
 
@@ -131,10 +134,8 @@ void dn_web_api(struct dn_conn *conn, struct dn_str method)
 	struct dn_str mode;
 	struct dn_call *call;
 
-	if (tenant == NULL) {
-		dn_conn_http_answer(conn, 401, NULL, NULL, (struct dn_str){0});
+	if (tenant == NULL)
 		return;
-	}
 	if (!dn_api_knows(method)) {
 		dn_web_text(conn, 404, "method not found\n", NULL);
 		return;
@@ -152,4 +153,18 @@ void dn_web_api(struct dn_conn *conn, struct dn_str method)
 	dn_stat_add(&conn->loop->stats.commands, 1);
 	/* The answer may come at once and take the request with it. */
 	dn_api_call(call, method, params);
+}
+
+void dn_web_api_list(struct dn_conn *conn)
+{
+	struct dn_buf b = {0};
+
+	if (find_tenant(conn) == NULL)
+		return;
+	dn_buf_lit(&b, "{\"methods\":");
+	dn_api_list(&b);
+	dn_buf_byte(&b, '}');
+	dn_conn_http_answer(
+	    conn, 200, "application/json", NULL, dn_buf_view(&b));
+	dn_buf_release(&b);
 }

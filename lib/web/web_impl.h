@@ -61,6 +61,8 @@ void dn_web_live(struct dn_conn *conn, const struct dn_web_who *who,
     unsigned form, bool native_ping);
 
 void dn_web_api(struct dn_conn *conn, struct dn_str method);
+/* GET /api: which methods there are. */
+void dn_web_api_list(struct dn_conn *conn);
 void dn_web_socket(struct dn_conn *conn);
 void dn_web_http_stream(struct dn_conn *conn);
 void dn_web_sse(struct dn_conn *conn);

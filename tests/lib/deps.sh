@@ -16,7 +16,8 @@ packages()
 	demo) echo bash jq ;;
 	test)
 		echo bats parallel curl sqlite3 nodejs npm chromium \
-		    procps mandoc shellcheck clang-format ca-certificates
+		    procps mandoc shellcheck clang-format ca-certificates \
+		    python3 python3-jsonschema
 		;;
 	fmt) echo clang-format ;;
 	fuzz) echo clang ;;
