@@ -204,6 +204,35 @@ def tokens():
     refuses("invalidate_user_tokens", {"user": "y", "channel": "c"}, 108, 400)
 
 
+def connections():
+    """The methods about connections; the last one ends the client."""
+    takes("subscribe", {"user": "u", "channel": "more", "info": {"x": 1},
+                        "data": 5, "recover_since": {"offset": 0},
+                        "expire_at": None, "whitelist": ["x"],
+                        "override": {"presence": {"value": True}}})
+    takes("subscribe", {"client": WHO["client"], "channel": "bare:y",
+                        "b64info": "e30="})
+    page = takes("connections", {"limit": 1, "cursor": None},
+                 connections=lambda c: c[0]["num_subs"] == 3)
+    check(page["connections"][0]["subscriptions"]["more"]["server_side"],
+          "connections", page)
+    takes("connections", {"user": "u", "channel": "held"},
+          connections=lambda c: c[0]["name"] == "js")
+    takes("send", {"user": "u", "data": {"x": 1}}, matched=lambda n: n == 1)
+    takes("refresh", {"client": WHO["client"], "info": {"x": 2},
+                      "expire_at": 4000000000})
+    takes("unsubscribe", {"user": "u", "channel": "more"})
+    for name in ("subscribe", "unsubscribe", "connections"):
+        refuses(name, {"user": "u", "channel": "none:x"}, 102, 404)
+    for name in ("unsubscribe", "disconnect", "refresh", "send"):
+        refuses(name, {}, 107, 400)
+    refuses("subscribe", {"user": "u"}, 107, 400)
+    refuses("connections", {"limit": 0}, 107, 400)
+    refuses("disconnect", {"user": "u", "disconnect": {"code": 5}}, 107, 400)
+    takes("disconnect", {"client": WHO["client"], "disconnect":
+                         {"code": 4000, "reason": "enough"}})
+
+
 def server():
     """The methods about the server, and calls in one."""
     takes("info", {}, nodes=lambda n: n[0]["version"] == DOC["info"]["version"])
@@ -213,7 +242,8 @@ def server():
         {"history": {"channel": "a"}}, {"info": {}}, {"ready": {}},
         {"presence": {"channel": "held"}}, {"channels": {}},
         {"broadcast": {"channels": ["a"], "data": 1}},
-    ]}, replies=lambda r: "error" in r[1] and len(r) == 8)
+        {"connections": {}}, {"disconnect": {"user": "nobody"}},
+    ]}, replies=lambda r: "error" in r[1] and len(r) == 10)
 
 
 def outside():
@@ -233,7 +263,8 @@ def outside():
     check(ask("/api/nothing", b"{}")[0] == 404, "an unknown method")
 
 
-for part in (methods, schemas, channels, refusals, tokens, server, outside):
+for part in (methods, schemas, channels, refusals, tokens, server, outside,
+             connections):
     part()
 check(worked == set(METHODS), "never asked:", set(METHODS) - worked)
 print("\n".join(wrong[:20]))
