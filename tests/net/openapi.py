@@ -212,7 +212,7 @@ def connections():
                         "override": {"presence": {"value": True}}})
     takes("subscribe", {"client": WHO["client"], "channel": "bare:y",
                         "b64info": "e30="})
-    page = takes("connections", {"limit": 1, "cursor": None},
+    page = takes("connections", {"limit": 1, "cursor": ""},
                  connections=lambda c: c[0]["num_subs"] == 3)
     check(page["connections"][0]["subscriptions"]["more"]["server_side"],
           "connections", page)
