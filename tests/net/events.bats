@@ -80,7 +80,11 @@ lost()
 }
 
 @test "each end has its code and reason" {
-	scenarios reasons
+	scenarios reasons api slow
+}
+
+@test "readers of streams are told of, too" {
+	scenarios stream
 }
 
 @test "backends are told of, the channel of the events is not" {

@@ -132,6 +132,49 @@ const scenarios = {
 			['n:x', 2501, 'subscription expired']);
 	},
 
+	// What the server API does to connections.
+	async api() {
+		const c = await user('api');
+		await api('subscribe', { user: 'api', channel: 'a' }, KEY);
+		await api('unsubscribe', { user: 'api', channel: 'a' }, KEY);
+		await api('subscribe', { user: 'api', channel: 'b' }, KEY);
+		await api('disconnect', { user: 'api', disconnect:
+			{ code: 4001, reason: 'en"ough' } }, KEY);
+		assert.deepEqual(await c.closed(), [4001, 'en"ough']);
+		await gone(c.connected.client);
+		assert.deepEqual(await of(c.connected.client), ['connected',
+			'subscribed a', 'unsubscribed a 2000 server unsubscribe',
+			'subscribed b', 'unsubscribed b 1 client disconnected',
+			'disconnected 4001 en"ough']);
+	},
+
+	// One who does not read is told to be slow, by whoever it does not read.
+	async slow() {
+		const c = await user('slow');
+		await c.subscribe('big');
+		c.raw.socket.pause();
+		const data = 'x'.repeat(60000);
+		await until('the end', async () => {
+			await api('publish', { channel: 'big', data }, KEY);
+			return (await told()).some((e) => e.user === 'slow' &&
+				e.event === 'disconnected');
+		});
+		assert.equal((await gone(c.connected.client)).code, 3008);
+	},
+
+	// A reader of a stream, which has no socket of its own.
+	async stream() {
+		const cf_connect = JSON.stringify({ token: access({ sub: 'sse' }) });
+		const end = new AbortController();
+		const reply = await fetch(`${process.env.DNOT_URL}/connection/uni_sse?${
+			new URLSearchParams({ cf_connect })}`, { signal: end.signal });
+		assert.equal(reply.status, 200);
+		const { client, transport } = await tells((e) => e.user === 'sse');
+		assert.equal(transport, 'uni_sse');
+		end.abort();
+		assert.equal((await gone(client)).code, 3000);
+	},
+
 	// A server key's connections are told of as such; nothing about the
 	// channel of the events itself is told in it.
 	async backends() {

@@ -75,6 +75,10 @@ scenario()
 	scenario ways
 }
 
+@test "readers of streams as well" {
+	scenario streams
+}
+
 @test "nobody slips through while it is revoked" {
 	local method
 

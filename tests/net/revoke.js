@@ -206,6 +206,19 @@ const scenarios = {
 		assert.deepEqual(await d.closed(), INVALID);
 	},
 
+	// Readers of streams, whose token is in their request.
+	async streams() {
+		const url = `${process.env.DNOT_URL}/connection/uni_sse?${
+			new URLSearchParams({ cf_connect: JSON.stringify(
+				{ token: access({ sub: 'u', jti: 'sse' }) }) })}`;
+		const stream = await fetch(url);
+		assert.equal((await call('revoke_token', { uid: 'sse' }))
+			.disconnected, 1);
+		assert.match(await stream.text(), /"connect".*"code":3500/s);
+		const again = await fetch(url);
+		assert.match(await again.text(), /^\W*data: {"disconnect":{"code":3500/);
+	},
+
 	// Connections that are being made while their token is revoked.
 	async race(method) {
 		const at = now();
