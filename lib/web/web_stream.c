@@ -167,6 +167,8 @@ static void read_event_id(struct dn_conn *conn, struct uni *uni)
 	if (dn_http_header(conn->http, "last-event-id", &id) ||
 	    dn_http_query(conn->http, "lastEventId", &id, &scratch))
 		dn_buf_str(&uni->event_id, id);
+	else if (dn_http_has_query(conn->http, "lastEventId"))
+		dn_buf_byte(&uni->event_id, '%'); /* is none either */
 	dn_buf_release(&scratch);
 }
 

@@ -3,11 +3,13 @@
 // sdk.js SCENARIO CHANNEL: drives a running dnot-serve (DNOT_URL) with the
 // unmodified Centrifuge SDK for JavaScript. Exits 0 when what the scenario
 // expects came true; `tail` goes on until it is ended and prints what it
-// sees, one JSON object a line.
+// sees, one JSON object a line. DNOT_TRANSPORT is websocket (the default),
+// http_stream or sse.
 'use strict';
 
 const assert = require('node:assert/strict');
 const { Centrifuge } = require('centrifuge');
+const { EventSource } = require('eventsource');
 const { WebSocket } = require('ws');
 
 const [scenario, channel] = process.argv.slice(2);
@@ -39,10 +41,22 @@ class Network {
 }
 
 function client(network = new Network()) {
-	return new Centrifuge(url, {
+	const options = {
 		websocket: network.WebSocket,
 		minReconnectDelay: 20,
 		maxReconnectDelay: 100,
+	};
+	const server = process.env.DNOT_URL;
+	const transport = process.env.DNOT_TRANSPORT || 'websocket';
+	if (transport === 'websocket')
+		return new Centrifuge(url, options);
+	const endpoint = `${server}/connection/${transport}`;
+	return new Centrifuge([{ transport, endpoint }], {
+		...options,
+		emulationEndpoint: `${server}/emulation`,
+		eventsource: EventSource,
+		fetch,
+		readableStream: ReadableStream,
 	});
 }
 
