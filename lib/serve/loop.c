@@ -436,17 +436,29 @@ static void close_handle(uv_handle_t *handle, void *arg)
 		uv_close(handle, NULL);
 }
 
-void dn_loop_release(struct dn_loop *loop)
+void dn_loop_end(struct dn_loop *loop)
 {
 	struct dn_conn *conn;
 	size_t at = 0;
 
 	while ((conn = dn_map_any(&loop->conns, &at)) != NULL)
 		dn_conn_drop(conn);
-	on_wake(&loop->wake); /* what the log gave back last */
+}
+
+bool dn_loop_deliver(struct dn_loop *loop)
+{
+	bool any;
+
+	hand_over_all(loop);
+	any = loop->inbox.count > 0 || loop->log_done != NULL;
+	on_wake(&loop->wake);
+	return any;
+}
+
+void dn_loop_release(struct dn_loop *loop)
+{
 	uv_walk(&loop->uv, close_handle, NULL);
 	(void)uv_run(&loop->uv, UV_RUN_DEFAULT);
-	on_wake(&loop->wake);
 	dn_events_release(loop);
 	dn_hub_free(&loop->hub);
 	DN_ASSERT(uv_loop_close(&loop->uv) == 0);

@@ -80,8 +80,11 @@ struct dn_loop {
 
 void dn_loop_init(struct dn_loop *loop, struct dn_server *server, unsigned ix,
     unsigned loops, struct dn_conf *conf);
-/* Closes every handle that is left and frees what the loop holds; no thread
- * runs it any more. */
+/* The end, when no thread runs any loop any more. First each one's connections
+ * end. Then what they and others left for each other is delivered, until no
+ * loop has anything (false). Then each closes its handles and frees all. */
+void dn_loop_end(struct dn_loop *loop);
+DN_MUST_CHECK bool dn_loop_deliver(struct dn_loop *loop);
 void dn_loop_release(struct dn_loop *loop);
 /* uv thread entry: runs until dn_loop_stop. */
 void dn_loop_run(void *loop);

@@ -130,6 +130,20 @@ static void block_signals(void)
 	(void)pthread_sigmask(SIG_BLOCK, &set, NULL);
 }
 
+/* A loop that was stopped at once left asks and answers on their way. */
+static void deliver_all(struct dn_server *s)
+{
+	bool any;
+	unsigned i;
+
+	do {
+		any = false;
+		for (i = 0; i < s->n; i++)
+			if (dn_loop_deliver(&s->loops[i]))
+				any = true;
+	} while (any);
+}
+
 static void release(struct dn_server *s)
 {
 	uint64_t lost = 0;
@@ -145,8 +159,11 @@ static void release(struct dn_server *s)
 		    (unsigned long long)lost);
 	for (i = 0; i < s->n; i++) {
 		dn_listen_close(&s->loops[i]);
-		dn_loop_release(&s->loops[i]);
+		dn_loop_end(&s->loops[i]);
 	}
+	deliver_all(s);
+	for (i = 0; i < s->n; i++)
+		dn_loop_release(&s->loops[i]);
 	dn_revoked_free(&s->revoked);
 	dn_conf_unref(&s->conf);
 	free(s->loops);

@@ -140,6 +140,18 @@ unsubscribed|1
 disconnected|3001'
 }
 
+@test "stopped at once with a crowd on its loops, it loses no memory" {
+	config
+	start_serve server --config conf.json --threads 4
+	start_bg crowd env DNOT_PATIENCE="$DNOT_PATIENCE" \
+	    node "$DNOT_ROOT/tests/net/events.js" crowd
+	lines crowd 1
+	kill -TERM "$SERVER_PID"
+	kill -INT "$SERVER_PID"
+	reap server
+	reap crowd
+}
+
 @test "without room in the log events are lost and counted, clients served" {
 	QUEUE=4096 config
 	start_serve server --config conf.json --threads 2

@@ -248,6 +248,19 @@ const scenarios = {
 		await c.closed();
 	},
 
+	// Many on every loop, until the server ends.
+	async crowd() {
+		const all = await Promise.all(Array.from({ length: 40 },
+			async (_, i) => {
+				const c = await user(`u${i}`);
+				for (let n = 0; n < 5; n++)
+					await c.subscribe(`c${i}.${n}`);
+				return c;
+			}));
+		console.log('crowd');
+		await Promise.all(all.map((c) => c.raw.end()));
+	},
+
 	// Whose events find no room is served all the same.
 	async storm() {
 		const all = await Promise.all(Array.from({ length: 100 },
