@@ -79,12 +79,28 @@ scenarios()
 	scenarios disconnect self anonymous
 }
 
+@test "one connection, by the secret of its session" {
+	scenarios session
+}
+
+@test "one-way clients are told without wrappers" {
+	scenarios uni
+}
+
 @test "refresh: prolonged, ended, and with another info" {
 	scenarios refresh
 }
 
 @test "send: a message to sockets" {
 	scenarios send slow-send
+}
+
+@test "the SDK: subscriptions, messages and ends that the server makes" {
+	config
+	start_serve server --config conf.json --threads 2
+	DNOT_PATIENCE=$DNOT_PATIENCE \
+	    node "$DNOT_ROOT/tests/net/sdk/server_side.js"
+	stop_server
 }
 
 @test "what is missing or wrong is told" {
@@ -103,7 +119,7 @@ scenarios()
 	scenarios slow rate
 }
 
-@test "connections: by pages" {
+@test "connections: five thousand of them, by pages" {
 	scenarios pages
 }
 
