@@ -5,6 +5,9 @@
  * looked at, so that a page goes on where the one before ended, whoever came
  * and went meanwhile.
  *
+ * The result is an object by client id, with Centrifugo's names for what it
+ * has, too; its order is the walk's.
+ *
  * A page ends when it is full in number or bytes, or after it looked at so many
  * sessions that the loop would notice. So it may be short.
  */
@@ -100,16 +103,19 @@ static void write_queue(struct dn_buf *b, const struct dn_session *s)
 
 static void write_session(struct dn_buf *b, const struct dn_session *s)
 {
-	dn_buf_printf(b, "{\"client\":\"%s\",\"user\":", s->client);
+	dn_buf_printf(
+	    b, "\"%s\":{\"client\":\"%s\",\"user\":", s->client, s->client);
 	dn_buf_json_str(b, s->user);
 	if (s->server)
 		dn_buf_lit(b, ",\"server\":true");
 	dn_buf_printf(b,
-	    ",\"transport\":\"%s\",\"connected_at_us\":%lld,\"age_ms\":%lld",
-	    dn_form_transport(s->conn->form), (long long)s->connected_us,
+	    ",\"transport\":\"%s\",\"protocol\":\"json\""
+	    ",\"connected_at_ms\":%lld,\"age_ms\":%lld",
+	    dn_form_transport(s->conn->form),
+	    (long long)(s->connected_us / 1000),
 	    (long long)(dn_wall_us() - s->connected_us) / 1000);
-	write_text(b, "name", s->app);
-	write_text(b, "version", s->app_version);
+	write_text(b, "app_name", s->app);
+	write_text(b, "app_version", s->app_version);
 	write_peer(b, s->conn);
 	if (s->expires_s > 0)
 		dn_buf_printf(
@@ -213,7 +219,7 @@ static void run_page(struct dn_loop *loop, struct dn_mail *mail)
 		dn_tour_go(tour, loop->ix + 1, run_page);
 		return;
 	}
-	dn_buf_byte(b, ']');
+	dn_buf_byte(b, '}');
 	if (!all)
 		dn_buf_printf(b, ",\"cursor\":\"%u.%llu\"", loop->ix,
 		    (unsigned long long)tour->after);
@@ -276,6 +282,6 @@ void dn_api_connections(struct dn_call *call, struct dn_json params)
 	}
 	c->tour.servers = true;
 	c->tour.loop = call->loop;
-	dn_buf_lit(&call->result, "\"connections\":[");
+	dn_buf_lit(&call->result, "\"connections\":{");
 	dn_tour_go(&c->tour, c->first, run_page);
 }
