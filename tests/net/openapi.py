@@ -212,12 +212,13 @@ def connections():
                         "override": {"presence": {"value": True}}})
     takes("subscribe", {"client": WHO["client"], "channel": "bare:y",
                         "b64info": "e30="})
+    me = WHO["client"]
     page = takes("connections", {"limit": 1, "cursor": ""},
-                 connections=lambda c: c[0]["num_subs"] == 3)
-    check(page["connections"][0]["subscriptions"]["more"]["server_side"],
+                 connections=lambda c: c[me]["num_subs"] == 3)
+    check(page["connections"][me]["subscriptions"]["more"]["server_side"],
           "connections", page)
     takes("connections", {"user": "u", "channel": "held"},
-          connections=lambda c: c[0]["name"] == "js")
+          connections=lambda c: c[me]["app_name"] == "js")
     takes("send", {"user": "u", "data": {"x": 1}}, matched=lambda n: n == 1)
     takes("refresh", {"client": WHO["client"], "info": {"x": 2},
                       "expire_at": 4000000000})
