@@ -8,7 +8,7 @@
 #	cli    tests/cli: each program as its users run it
 #	net    tests/net: hostile clients, the SDK, a browser
 #	asan   unit, cli and net again, built with ASan and UBSan
-#	tsan   the same, built with TSan
+#	tsan   the units, and what runs on several loops, built with TSan
 #
 # Everything speaks TAP; each piece leaves build/check/PIECE.{tap,err}. A test
 # that is skipped, a plan that was not kept and a program that ended badly are
@@ -120,11 +120,16 @@ part()
 		build release all
 		suite release "$1"
 		;;
-	asan | tsan)
-		build "$1" all unit
-		unit "$1"
-		suite "$1" cli --filter-tags '!house'
-		suite "$1" net
+	asan)
+		build asan all unit
+		unit asan
+		suite asan cli --filter-tags '!house'
+		suite asan net
+		;;
+	tsan)
+		build tsan all unit
+		unit tsan
+		suite tsan net --filter-tags threads
 		;;
 	*)
 		echo "check.sh: no such part: $1" >&2

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
+# bats file_tags=threads
 #
 # The methods of the server API that act on connections, on one loop and on
 # four, and the limits of a user's connections.

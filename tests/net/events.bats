@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
+# bats file_tags=threads
 #
 # What is told in the channel $events of clients and channels, and what not.
 

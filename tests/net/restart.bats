@@ -66,6 +66,7 @@ crashes()
 	crashes 30000 records
 }
 
+# bats test_tags=threads
 @test "the same for records without an identity, on four loops" {
 	start_server --threads 4
 	crashes 30000 anonymous

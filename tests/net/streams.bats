@@ -82,6 +82,7 @@ ANYBODY='"allow_anonymous_connect_without_token": true,'
 	scenarios malformed
 }
 
+# bats test_tags=threads
 @test "emulation: what is run, refused and answered" {
 	scenarios emulation emulation-order
 }
@@ -125,6 +126,7 @@ ANYBODY='"allow_anonymous_connect_without_token": true,'
 	    |$ANYBODY" '' pings
 }
 
+# bats test_tags=threads
 @test "SIGTERM ends streams completely, with 3001" {
 	local threads
 
@@ -203,10 +205,12 @@ by_sdk()
 	done
 }
 
+# bats test_tags=threads
 @test "the SDK over HTTP streaming" {
 	by_sdk http_stream
 }
 
+# bats test_tags=threads
 @test "the SDK over SSE" {
 	by_sdk sse
 }
