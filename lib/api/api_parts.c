@@ -3,17 +3,28 @@
  * broadcast and batch: calls made of calls. Each part writes its answer into
  * the parent's list, in the order of the request; the last one answers the
  * parent. The list ends with an empty buffer.
+ *
+ * All parts of a broadcast, and of a batch that says `parallel`, begin at once.
+ * Else each command of a batch begins when the one before is answered, so that
+ * what one does the next one finds; those that wait are the parent's rest.
  */
 #include <stdlib.h>
 
 #include "api/api_impl.h"
 
-static void end_part(struct dn_call *parent)
+/* The commands of a batch that were not begun yet. */
+struct dn_call_rest {
+	struct dn_buf text; /* of the whole list */
+	struct dn_json_iter it;
+	size_t ix;
+};
+
+static void begin_next(struct dn_call *parent);
+
+static void end_parent(struct dn_call *parent)
 {
 	struct dn_buf *b;
 
-	if (--parent->parts_open > 0)
-		return;
 	for (b = parent->parts; b->n > 0; b++) {
 		if (b != parent->parts)
 			dn_buf_byte(&parent->result, ',');
@@ -24,6 +35,16 @@ static void end_part(struct dn_call *parent)
 	free(parent->parts);
 	parent->parts = NULL;
 	dn_call_answer(parent);
+}
+
+static void end_part(struct dn_call *parent)
+{
+	if (--parent->parts_open > 0)
+		return;
+	if (parent->rest != NULL)
+		begin_next(parent);
+	else
+		end_parent(parent);
 }
 
 static void on_part(struct dn_call *part)
@@ -54,7 +75,6 @@ static struct dn_call *new_part(
 	dn_conf_unref(&part->conf);
 	part->conf = dn_conf_ref(parent->conf);
 	part->server = parent->server;
-	part->who = parent->who;
 	part->method = method;
 	part->parent = parent;
 	part->part = ix;
@@ -150,19 +170,67 @@ static void begin_command(
 	}
 }
 
-void dn_api_batch(struct dn_call *call, struct dn_json params)
+/* One after the other, until one takes its time: its end comes back here. */
+static void begin_next(struct dn_call *parent)
 {
-	struct dn_json commands = dn_json_member(params, "commands");
+	struct dn_call_rest *rest = parent->rest;
+	struct dn_str key;
+	struct dn_json command;
+
+	do {
+		if (!dn_json_next(&rest->it, &key, &command)) {
+			dn_buf_release(&rest->text);
+			free(rest);
+			parent->rest = NULL;
+			end_parent(parent);
+			return;
+		}
+		parent->parts_open = 2; /* it, and this loop */
+		begin_command(parent, rest->ix++, command);
+	} while (--parent->parts_open == 0);
+}
+
+/* The request may be gone before the last one begins. */
+static void begin_one_by_one(struct dn_call *call, struct dn_json commands)
+{
+	struct dn_call_rest *rest = dn_xcalloc(1, sizeof(*rest));
+
+	dn_buf_str(&rest->text, commands.raw);
+	commands.raw = dn_buf_view(&rest->text);
+	dn_json_iter_init(&rest->it, commands);
+	call->rest = rest;
+	begin_next(call);
+}
+
+static void begin_all(struct dn_call *call, struct dn_json commands)
+{
 	struct dn_json_iter it;
 	struct dn_str key;
 	struct dn_json value;
 	size_t ix = 0;
 
-	if (!begin_parts(call, commands, "commands"))
-		return;
-	dn_buf_lit(&call->result, "\"replies\":[");
 	dn_json_iter_init(&it, commands);
 	while (dn_json_next(&it, &key, &value))
 		begin_command(call, ix++, value);
 	end_part(call);
+}
+
+void dn_api_batch(struct dn_call *call, struct dn_json params)
+{
+	struct dn_json commands = dn_json_member(params, "commands");
+	struct dn_json value = dn_json_member(params, "parallel");
+	bool parallel = false;
+
+	if (value.type != DN_JSON_NONE && value.type != DN_JSON_NULL &&
+	    !dn_json_bool(value, &parallel)) {
+		dn_api_bad(call, "parallel: true or false");
+		return;
+	}
+	if (!begin_parts(call, commands, "commands"))
+		return;
+	dn_buf_lit(&call->result, "\"replies\":[");
+	if (parallel)
+		begin_all(call, commands);
+	else
+		begin_one_by_one(call, commands);
 }

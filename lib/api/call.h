@@ -30,6 +30,7 @@ struct dn_call {
 	struct dn_call *parent; /* of a part */
 	size_t part, parts_open;
 	struct dn_buf *parts;
+	struct dn_call_rest *rest; /* parts that wait for others; NULL: none */
 	/* the answer */
 	struct dn_track *track; /* for the reply's frame; the one who sends it
 				   takes it, NULL: none */

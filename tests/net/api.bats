@@ -68,6 +68,32 @@ status_of()
 	stop_server
 }
 
+@test "a batch runs one command after the other, or all at once" {
+	start_server --threads 4
+	start_sub sub none
+	client=$(api connections '{}' | jq -r '.result.connections | keys[0]')
+	# Each would find another state but behind the one before.
+	batch='[range(1; 21) | "c\(.)" | (
+	    {subscribe: {client: $client, channel: .}},
+	    {presence_stats: {channel: .}}, {publish: {channel: ., data: 1}},
+	    {unsubscribe: {client: $client, channel: .}},
+	    {publish: {channel: ., data: 2}}, {history: {channel: .}})] |
+	    {commands: .}'
+	run -0 api batch "$(jq -nc --arg client "$client" "$batch")"
+	equal "$(json '[.replies[].presence_stats.num_clients // empty] |
+	    unique | @csv')" 1
+	equal "$(json '[.replies[].publish.matched // empty] | @csv')" \
+	    "$(yes 1,0 | head -n 20 | paste -sd ,)"
+	equal "$(json '[.replies[].history.offset // empty] | unique | @csv')" 2
+	run -0 api batch "$(jq -nc '{parallel: true, commands: [range(200) |
+	    {publish: {channel: "c\(. % 7)", data: .}}]}')"
+	equal "$(json '[.replies[].publish.offset | select(. > 0)] | length')" 200
+	run -0 api batch '{"parallel":1,"commands":[]}'
+	equal "$(json .error.code)" 107
+	end sub
+	stop_server
+}
+
 @test "presence, channels, info, ready, health and metrics" {
 	start_server --threads 2
 	start_sub one room:1
