@@ -172,6 +172,23 @@ dev_again()
 	stop_server
 }
 
+@test "plain EventSource: five tabs read it over a clean restart, once" {
+	start_server
+	open_tabs localhost 5 eventsource
+	stream stop_server dev_again
+	each 5 '.recovered > 0 and .unrecovered + .repeats + .early == 0'
+	stop_server
+}
+
+@test "plain EventSource, kill -9, durable before: once, too" {
+	configure before
+	serve_app
+	open_tabs app.example 5 eventsource
+	stream kill_server serve_app
+	each 5 '.recovered > 0 and .unrecovered + .repeats + .early == 0'
+	stop_server
+}
+
 @test "a tab without a network gets what it missed, once" {
 	start_server
 	open_tabs localhost 1
@@ -189,26 +206,28 @@ dev_again()
 	stop_server
 }
 
-# refused HOST: its page is told nothing but that there is no connection.
+# refused HOST OVER STATE WHY: what its page shows, when the answer was 403.
 refused()
 {
-	open_tabs "$1" 1
-	wait_until tabs '.refused == 1'
+	open_tabs "$1" 1 "$2"
+	wait_until tabs ".refused == 1 and .why == [\"$4\"]"
 	end browser
 	run -0 tail -n 1 browser.out
-	json -e '.state == "connecting" and .why == "transport closed" and
-		(.refused | unique) == [403]' || fail "$output"
+	json -e ".state == \"$3\" and (.refused | unique) == [403]" ||
+		fail "$output"
 	run ! grep '"live":1' browser.out
-	stop_server
 }
 
 @test "a page whose origin is not allowed is refused with 403" {
 	configure after
 	serve_app
-	refused evil.example
+	refused evil.example websocket connecting 'transport closed'
+	refused evil.example eventsource stopped refused
+	stop_server
 }
 
 @test "a foreign page does not reach a --dev server" {
 	start_server
-	refused app.example
+	refused app.example websocket connecting 'transport closed'
+	stop_server
 }

@@ -6,8 +6,8 @@
 // "eventsource".
 //
 // After each change it prints one line of what the tabs have: how many are
-// live, without a network, refused by the server, and the fewest records of
-// any.
+// live, without a network, refused by the server; the fewest records of any;
+// and why they are not live, as they say.
 //
 //	SIGUSR2  takes the network from every second tab, beginning with the
 //	         first; again gives it back
@@ -25,7 +25,7 @@ const { Chromium } = require('./chromium.js');
 
 const [over, host, channel, count] = process.argv.slice(2);
 const TYPES = { html: 'text/html', css: 'text/css', js: 'text/javascript' };
-const REFUSED = /(?:response code:|with a status of) ([45]\d\d)\b/;
+const HANDSHAKE = /Error during WebSocket handshake: .*code: (\d+)/;
 const tabs = new Map();
 let browser, status = 0, closing = false, cut = false, last = '';
 
@@ -64,10 +64,16 @@ function report() {
 		offline: all.filter((tab) => tab.offline).length,
 		refused: all.filter((tab) => tab.refused.length > 0).length,
 		records: Math.min(...all.map((tab) => tab.records)),
+		why: [...new Set(all.map((tab) => tab.why))],
 	});
 
 	if (line !== last)
 		console.log(last = line);
+}
+
+function refused(tab, code) {
+	tab.refused.push(code);
+	report();
 }
 
 const events = {
@@ -77,12 +83,16 @@ const events = {
 	},
 	'Runtime.exceptionThrown': (tab, { exceptionDetails: details }) =>
 		fail(details.exception?.description ?? details.text),
-	// How the browser's console words it; the page is not told.
+	// The page itself is told no status. That of a WebSocket is in the text
+	// of the browser's console only.
 	'Log.entryAdded': (tab, { entry }) => {
-		const found = REFUSED.exec(entry.text);
+		const found = HANDSHAKE.exec(entry.text);
 		if (found)
-			tab.refused.push(Number(found[1]));
-		report();
+			refused(tab, Number(found[1]));
+	},
+	'Network.responseReceivedExtraInfo': (tab, { statusCode }) => {
+		if (statusCode >= 400)
+			refused(tab, statusCode);
 	},
 };
 

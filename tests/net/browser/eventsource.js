@@ -20,12 +20,15 @@ export function read(stream, server, channel) {
 		const push = JSON.parse(data);
 
 		if (push.connect) {
+			const sub = push.connect.subs[channel];
+
 			stream.is('live');
-			const { recovered } = push.connect.subs[channel];
 			if (before)
-				stream.count(recovered ?
+				stream.count(sub.recovered ?
 					'recovered' : 'unrecovered');
 			before = true;
+			for (const publication of sub.publications ?? [])
+				stream.add(publication);
 		} else if (push.pub) {
 			stream.add(push.pub);
 		} else if (push.disconnect) {
