@@ -35,7 +35,7 @@ scenarios()
 }
 
 # configured TOP NAMESPACE NAME...: each against a server of its own, with those
-# settings; clients without a token are let in unless TOP has a secret.
+# settings: of the top level, then behind a | of the tenant.
 configured()
 {
 	local top=$1 ns=$2 name
@@ -62,7 +62,8 @@ configured()
 	END
 	shift 2
 	for name in "$@"; do
-		start_serve server --config conf.json --threads 2
+		start_serve server --config conf.json \
+		    --threads "${THREADS:-2}"
 		streams "$name" || fail "$name"
 		stop_server
 	done
@@ -168,9 +169,7 @@ ANYBODY='"allow_anonymous_connect_without_token": true,'
 }
 
 @test "ids of what was held back behind a connect" {
-	start_server --threads 4
-	streams ids-held
-	stop_server
+	THREADS=4 configured "|$ANYBODY" ', "queue_bytes": 100000000' ids-held
 }
 
 @test "what stands behind a request is passed over" {

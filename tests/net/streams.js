@@ -967,6 +967,7 @@ const scenarios = {
 		for (let round = 0; round < 60; round++) {
 			const s = await uniSse({ subs });
 			const first = await s.event();
+			assert.ok(first.data.connect, JSON.stringify(first));
 			const at = {};
 			for (const [name, sub] of Object.entries(subsOf(first)))
 				at[name] = sub.offset ?? 0;
