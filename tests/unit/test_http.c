@@ -483,10 +483,49 @@ static void test_query(void)
 	OK(!dn_http_query(h, "h", &v, &scratch), "half an escape");
 	OK(!dn_http_query(h, "f", &v, &scratch), "a name without '='");
 	OK(!dn_http_query(h, "y", &v, &scratch), "not the end of a name");
+	OK(dn_http_has_query(h, "h") && dn_http_has_query(h, "e"),
+	    "whatever the value is, it is there");
+	OK(!dn_http_has_query(h, "f") && !dn_http_has_query(h, "z"), "or not");
 	OK(dn_http_path(h, &v, &scratch), "the path");
 	IS_SLICE(v, "/a/b\xc3\xbc", "decoded");
 	dn_buf_release(&scratch);
 	dn_http_free(&h);
+}
+
+/* The path as far as it is known after these bytes; "" when it is not. */
+static void check_head(const char *text, const char *want, const char *name)
+{
+	struct dn_http *h = dn_http_new(10);
+	const struct dn_http_request *head;
+	size_t taken;
+
+	(void)dn_http_feed(h, text, strlen(text), &taken);
+	head = dn_http_head(h);
+	IS_SLICE(head != NULL ? head->path : DN_STR(""), want, name);
+	dn_http_free(&h);
+}
+
+static void test_head(void)
+{
+	struct dn_http *h = parsed("GET / HTTP/1.0\r\n\r\n");
+
+	OK(dn_http_request(h)->old, "HTTP/1.0 is old");
+	dn_http_free(&h);
+	h = parsed(GET("/"));
+	OK(!dn_http_request(h)->old, "HTTP/1.1 is not");
+	dn_http_free(&h);
+	check_head(
+	    "POST /p HTTP/1.1\r\nHost: h\r\n", "", "no head is there yet");
+	check_head("POST /p HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\n"
+		   "ab",
+	    "/p", "a head whose body is not");
+	check_head(
+	    "POST /p?q HTTP/1.1\r\nHost: h\r\nContent-Length: 11\r\n\r\n", "/p",
+	    "a head whose body is too big");
+	check_head("GET /p HTTP/1.1\r\nHost: h\r\nHost: h\r\n\r\n", "",
+	    "a head that is none");
+	check_head(
+	    "GET p HTTP/1.1\r\nHost: h\r\n\r\n", "", "a target that is none");
 }
 
 static void check_response(unsigned status, const char *type, const char *extra,
@@ -529,6 +568,7 @@ int main(void)
 	test_expect();
 	test_header();
 	test_query();
+	test_head();
 	test_response();
 	return tap_done();
 }
