@@ -493,13 +493,14 @@ static void test_query(void)
 }
 
 /* The path as far as it is known after these bytes; "" when it is not. */
-static void check_head(const char *text, const char *want, const char *name)
+static void check_head(const char *text, enum dn_http_state state,
+    const char *want, const char *name)
 {
 	struct dn_http *h = dn_http_new(10);
 	const struct dn_http_request *head;
 	size_t taken;
 
-	(void)dn_http_feed(h, text, strlen(text), &taken);
+	OK(dn_http_feed(h, text, strlen(text), &taken) == state, name);
 	head = dn_http_head(h);
 	IS_SLICE(head != NULL ? head->path : DN_STR(""), want, name);
 	dn_http_free(&h);
@@ -514,18 +515,18 @@ static void test_head(void)
 	h = parsed(GET("/"));
 	OK(!dn_http_request(h)->old, "HTTP/1.1 is not");
 	dn_http_free(&h);
-	check_head(
-	    "POST /p HTTP/1.1\r\nHost: h\r\n", "", "no head is there yet");
+	check_head("POST /p HTTP/1.1\r\nHost: h\r\n", DN_HTTP_MORE, "",
+	    "no head is there yet");
 	check_head("POST /p HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\n"
 		   "ab",
-	    "/p", "a head whose body is not");
+	    DN_HTTP_MORE, "/p", "a head whose body is not");
 	check_head(
 	    "POST /p?q HTTP/1.1\r\nHost: h\r\nContent-Length: 11\r\n\r\n", "/p",
 	    "a head whose body is too big");
-	check_head("GET /p HTTP/1.1\r\nHost: h\r\nHost: h\r\n\r\n", "",
-	    "a head that is none");
-	check_head(
-	    "GET p HTTP/1.1\r\nHost: h\r\n\r\n", "", "a target that is none");
+	check_head("GET /p HTTP/1.1\r\nHost: h\r\nHost: h\r\n\r\n", DN_HTTP_BAD,
+	    "", "a head that is none");
+	check_head("GET p HTTP/1.1\r\nHost: h\r\n\r\n", DN_HTTP_BAD, "",
+	    "a target that is none");
 }
 
 static void check_response(unsigned status, const char *type, const char *extra,
