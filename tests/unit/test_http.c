@@ -521,8 +521,8 @@ static void test_head(void)
 		   "ab",
 	    DN_HTTP_MORE, "/p", "a head whose body is not");
 	check_head(
-	    "POST /p?q HTTP/1.1\r\nHost: h\r\nContent-Length: 11\r\n\r\n", "/p",
-	    "a head whose body is too big");
+	    "POST /p?q HTTP/1.1\r\nHost: h\r\nContent-Length: 11\r\n\r\n",
+	    DN_HTTP_BAD, "/p", "a head whose body is too big");
 	check_head("GET /p HTTP/1.1\r\nHost: h\r\nHost: h\r\n\r\n", DN_HTTP_BAD,
 	    "", "a head that is none");
 	check_head("GET p HTTP/1.1\r\nHost: h\r\n\r\n", DN_HTTP_BAD, "",
