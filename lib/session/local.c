@@ -179,7 +179,7 @@ static void deliver(struct dn_sub *sub, struct round *round)
 	if (dn_session_takes(s, n, sub->queue_bytes_max))
 		dn_session_push_at(s, sub,
 		    round->fan->presence ? 0 : round->fan->offset, frame,
-		    round->track);
+		    round->track, false);
 	else if (round->track != NULL)
 		dn_track_end(round->track, DN_TRACK_SLOW);
 }

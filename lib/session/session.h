@@ -127,9 +127,10 @@ DN_MUST_CHECK bool dn_session_takes(struct dn_session *s, size_t n, size_t max);
 void dn_session_push(
     struct dn_session *s, struct dn_frame *frame, struct dn_track *track);
 /* The same for one that moves the position in a channel to offset (0: it moves
- * none). */
+ * none); a reply, where it is what the client asked for (outq.h). */
 void dn_session_push_at(struct dn_session *s, struct dn_sub *sub,
-    uint64_t offset, struct dn_frame *frame, struct dn_track *track);
+    uint64_t offset, struct dn_frame *frame, struct dn_track *track,
+    bool reply);
 /* The same for a text {"push":...}. */
 void dn_session_push_text(struct dn_session *s, struct dn_str text);
 /* Bytes of pushes that wait for the client. */

@@ -253,7 +253,7 @@ static void send_held(struct dn_session *s, struct dn_connecting *c)
 	struct dn_outq_entry e;
 
 	while (dn_outq_take(&c->held, &e)) {
-		dn_session_push_held(s, e.frame, e.track);
+		dn_session_push_held(s, e.frame, e.track, e.reply);
 		dn_frame_unref(&e.frame);
 	}
 }

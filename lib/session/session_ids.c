@@ -40,19 +40,19 @@ struct dn_frame *dn_session_event_id(const struct dn_session *s, bool *fits)
 }
 
 void dn_session_push_at(struct dn_session *s, struct dn_sub *sub,
-    uint64_t offset, struct dn_frame *frame, struct dn_track *track)
+    uint64_t offset, struct dn_frame *frame, struct dn_track *track, bool reply)
 {
 	struct dn_frame *id;
 	bool fits;
 
 	if (s->connecting != NULL || offset == 0 || !sub->positioned ||
 	    !dn_session_has_ids(s)) {
-		dn_session_push(s, frame, track);
+		dn_session_queue(s, frame, track, reply);
 		return;
 	}
 	sub->shown = offset;
 	id = dn_session_event_id(s, &fits);
-	dn_conn_send_behind(s->conn, id, frame, track, false);
+	dn_conn_send_behind(s->conn, id, frame, track, reply);
 	dn_frame_unref(&id);
 }
 
@@ -82,8 +82,8 @@ static struct dn_sub *position_of(
 	return sub;
 }
 
-void dn_session_push_held(
-    struct dn_session *s, struct dn_frame *frame, struct dn_track *track)
+void dn_session_push_held(struct dn_session *s, struct dn_frame *frame,
+    struct dn_track *track, bool reply)
 {
 	struct dn_sub *sub = NULL;
 	uint64_t offset = 0;
@@ -91,7 +91,7 @@ void dn_session_push_held(
 	if (dn_session_has_ids(s))
 		sub = position_of(s, frame, &offset);
 	if (sub != NULL)
-		dn_session_push_at(s, sub, offset, frame, track);
+		dn_session_push_at(s, sub, offset, frame, track, reply);
 	else
-		dn_session_push(s, frame, track);
+		dn_session_queue(s, frame, track, reply);
 }

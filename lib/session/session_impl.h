@@ -94,10 +94,14 @@ void dn_session_join_all(struct dn_session *s,
 bool dn_session_channels_differ(
     const struct dn_session *s, const struct dn_jwt_claims *claims);
 
-/* session_out.c: a push that moves a position, as a text. */
+/* session_out.c: queues a frame, behind a connect reply. */
+void dn_session_queue(struct dn_session *s, struct dn_frame *frame,
+    struct dn_track *track, bool reply);
+/* A push that moves a position, as a text; it belongs to the beginning of a
+ * subscription and counts as a reply. */
 void dn_session_push_text_at(struct dn_session *s, struct dn_sub *sub,
     uint64_t offset, struct dn_str text, struct dn_track *track);
-/* The publications of a list, each as a push. */
+/* The publications of a list, each as such a push. */
 void dn_session_push_missed(struct dn_session *s, struct dn_sub *sub,
     struct dn_str list, struct dn_track *track);
 
@@ -107,8 +111,8 @@ bool dn_session_has_ids(const struct dn_session *s);
 DN_MUST_CHECK struct dn_frame *dn_session_event_id(
     const struct dn_session *s, bool *fits);
 /* A push that was held back. */
-void dn_session_push_held(
-    struct dn_session *s, struct dn_frame *frame, struct dn_track *track);
+void dn_session_push_held(struct dn_session *s, struct dn_frame *frame,
+    struct dn_track *track, bool reply);
 
 /* session_sub.c: whether it may; if not, why is logged and in err. */
 bool dn_session_may_subscribe(struct dn_session *s, const struct dn_conf_ns *ns,

@@ -41,14 +41,20 @@ void dn_session_error(
 
 /* --- pushes -------------------------------------------------------------- */
 
-void dn_session_push(
-    struct dn_session *s, struct dn_frame *frame, struct dn_track *track)
+void dn_session_queue(struct dn_session *s, struct dn_frame *frame,
+    struct dn_track *track, bool reply)
 {
 	if (s->connecting != NULL)
 		dn_outq_push(
-		    &s->connecting->held, frame, track, false, s->loop->now_ms);
+		    &s->connecting->held, frame, track, reply, s->loop->now_ms);
 	else
-		dn_conn_send(s->conn, frame, track, false);
+		dn_conn_send(s->conn, frame, track, reply);
+}
+
+void dn_session_push(
+    struct dn_session *s, struct dn_frame *frame, struct dn_track *track)
+{
+	dn_session_queue(s, frame, track, false);
 }
 
 void dn_session_push_text(struct dn_session *s, struct dn_str text)
@@ -68,7 +74,7 @@ void dn_session_push_text_at(struct dn_session *s, struct dn_sub *sub,
 
 	if (track != NULL)
 		dn_track_add(track);
-	dn_session_push_at(s, sub, offset, frame, track);
+	dn_session_push_at(s, sub, offset, frame, track, true);
 	dn_frame_unref(&frame);
 }
 

@@ -182,12 +182,21 @@ static void tell_reply(struct dn_session *s, struct dn_sub *sub,
 	dn_conn_reply_tracked(s->conn, dn_buf_view(b), track);
 }
 
-/* What was missed follows as ordinary pushes. */
+/* What was missed, as ordinary pushes. */
+static void send_missed(struct dn_session *s, struct dn_sub *sub,
+    const struct dn_ask *ask, struct dn_track *track)
+{
+	struct dn_buf missed = {0};
+
+	dn_sub_write_missed(&missed, sub, ask);
+	dn_session_push_missed(s, sub, dn_buf_view(&missed), track);
+	dn_buf_release(&missed);
+}
+
 static void tell_push(struct dn_session *s, struct dn_sub *sub,
     const struct dn_ask *ask, struct dn_track *track)
 {
 	struct dn_buf *b = &s->loop->scratch;
-	struct dn_buf missed = {0};
 
 	b->n = 0;
 	dn_buf_lit(b, "{\"push\":{\"channel\":");
@@ -195,26 +204,26 @@ static void tell_push(struct dn_session *s, struct dn_sub *sub,
 	dn_buf_lit(b, ",\"subscribe\":{");
 	dn_sub_write_result(b, sub, ask);
 	dn_buf_lit(b, "}}}");
-	dn_session_push_text_at(
-	    s, sub, ask->subscribe.offset_now, dn_buf_view(b), NULL);
-	dn_sub_write_missed(&missed, sub, ask);
-	dn_session_push_missed(s, sub, dn_buf_view(&missed), track);
-	dn_buf_release(&missed);
+	dn_session_push_text_at(s, sub, sub->shown, dn_buf_view(b), NULL);
+	send_missed(s, sub, ask, track);
 }
 
 static void tell_connect(
     struct dn_session *s, struct dn_sub *sub, struct dn_ask *ask)
 {
+	struct dn_gather *g = &ask->subscribe.gather;
 	struct dn_connecting *c = s->connecting;
 
-	c->track =
-	    dn_takes_track(s->loop, ask, &ask->subscribe.gather, c->track);
 	if (c->subs.n > 0)
 		dn_buf_byte(&c->subs, ',');
 	dn_buf_json_str(&c->subs, sub->channel);
 	dn_buf_lit(&c->subs, ":{");
 	dn_sub_write_result(&c->subs, sub, ask);
 	dn_buf_byte(&c->subs, '}');
+	if (dn_sub_sends_missed(sub))
+		send_missed(s, sub, ask, dn_takes_track(s->loop, ask, g, NULL));
+	else
+		c->track = dn_takes_track(s->loop, ask, g, c->track);
 }
 
 static void tell(struct dn_session *s, struct dn_sub *sub, struct dn_ask *ask)
@@ -229,6 +238,20 @@ static void tell(struct dn_session *s, struct dn_sub *sub, struct dn_ask *ask)
 		tell_reply(s, sub, ask, dn_takes_track(s->loop, ask, g, NULL));
 }
 
+/* Where the client is before it has got what it missed. */
+static uint64_t before_missed(const struct dn_ask *ask)
+{
+	uint64_t first = ask->subscribe.top + 1;
+	struct dn_json_iter it;
+	struct dn_json pub;
+	struct dn_str key;
+
+	dn_json_iter_items(&it, dn_buf_view(&ask->body));
+	if (dn_json_next(&it, &key, &pub))
+		(void)dn_json_u64(dn_json_member(pub, "offset"), &first);
+	return first - 1;
+}
+
 /* What the owner granted. */
 static void take_answer(struct dn_sub *sub, const struct dn_ask *ask)
 {
@@ -237,7 +260,8 @@ static void take_answer(struct dn_sub *sub, const struct dn_ask *ask)
 	sub->positioned = a->positioned;
 	sub->recoverable = a->recoverable;
 	sub->offset = a->top;
-	sub->shown = sub->told == DN_SUB_PUSH ? a->offset_now : a->top;
+	if (sub->session != NULL && dn_session_has_ids(sub->session))
+		sub->shown = before_missed(ask);
 	memcpy(sub->epoch, a->gather.epoch, sizeof(sub->epoch));
 	/* Without positions nobody knows what it got last. */
 	sub->delta = sub->delta && a->positioned;

@@ -133,7 +133,10 @@ static inline bool dn_sub_is_server_side(const struct dn_sub *sub)
 /* Who it is in this channel. */
 struct dn_who dn_sub_who(const struct dn_sub *sub);
 
-/* sub_result.c: the members of a result, without braces. */
+/* sub_result.c: whether what was missed follows as ordinary pushes, instead of
+ * being in the result: so for an EventSource, which knows nothing else. */
+bool dn_sub_sends_missed(const struct dn_sub *sub);
+/* The members of a result, without braces. */
 void dn_sub_write_result(
     struct dn_buf *b, const struct dn_sub *sub, const struct dn_ask *ask);
 /* The publications of a recovery as this subscriber is to get them: filtered,

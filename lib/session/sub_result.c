@@ -79,6 +79,13 @@ static void write_position(
 		    b, ",\"offset\":%llu", (unsigned long long)offset);
 }
 
+bool dn_sub_sends_missed(const struct dn_sub *sub)
+{
+	return sub->told == DN_SUB_PUSH ||
+	       (sub->told == DN_SUB_CONNECT &&
+		   dn_session_has_ids(sub->session));
+}
+
 void dn_sub_write_result(
     struct dn_buf *b, const struct dn_sub *sub, const struct dn_ask *ask)
 {
@@ -96,7 +103,7 @@ void dn_sub_write_result(
 		dn_buf_lit(b, "\"data\":");
 		dn_buf_json_raw(b, dn_buf_view(&sub->data));
 	}
-	if (ask->body.n > 0 && sub->told != DN_SUB_PUSH) {
+	if (ask->body.n > 0 && !dn_sub_sends_missed(sub)) {
 		comma(b, start);
 		dn_buf_lit(b, "\"publications\":[");
 		dn_sub_write_missed(b, sub, ask);

@@ -56,6 +56,8 @@ configured()
 	    "allow_history_for_client": true,
 	    "allow_history_for_anonymous": true $ns},
 	   "news": {}, "closed": {},
+	   "newest": {"history_size": 10, "history_ttl": "5m",
+	    "force_recovery": true, "force_recovery_mode": "cache"},
 	   "joins": {"history_size": 10, "history_ttl": "5m",
 	    "force_recovery": true, "join_leave": true,
 	    "force_push_join_leave": true}}}}}
@@ -164,7 +166,7 @@ ANYBODY='"allow_anonymous_connect_without_token": true,'
 }
 
 @test "ids: from each of them exactly the rest" {
-	scenarios ids ids-many
+	scenarios ids ids-many ids-api uni-recovers
 	configured '|' '' ids-others
 }
 

@@ -851,12 +851,20 @@ const scenarios = {
 				connectParam({ subs: own }) + (options.query ?? ''),
 				{ headers: id ? `Last-Event-ID: ${id}\r\n` : '' });
 			const event = await again.event();
+			const { resumed, client, subs } = event.data.connect;
+			assert.ok(Object.values(subs).every((x) => !x.publications));
+			// What was missed is behind it, in front of all else.
+			await api('send', { client, data: 'end' });
+			const missed = [];
+			for (;;) {
+				const { data, id } = await again.event();
+				if (data.message)
+					break;
+				missed.push({ id, data: data.pub.data });
+			}
 			again.gone();
-			const { resumed } = event.data.connect;
-			const missed = Object.values(subsOf(event)).flatMap((sub) =>
-				(sub.publications ?? []).map((p) => p.data)).sort();
-			return { id: event.id, resumed, missed,
-				subs: subsOf(event) };
+			return { id: event.id, last: missed.at(-1)?.id ?? event.id,
+				resumed, subs, missed: missed.map((m) => m.data).sort() };
 		};
 		const want = [[1, 2, 3], [2, 3], [3], []];
 		for (const [i, id] of ids.entries()) {
@@ -864,7 +872,8 @@ const scenarios = {
 			assert.deepEqual(got.missed, want[i]);
 			assert.ok(Object.values(got.subs).every((x) => x.recovered));
 			assert.equal(got.resumed, true);
-			assert.equal(got.id, ids[3], 'the id is behind what was missed');
+			assert.equal(got.id, id, 'connect stands where the client is');
+			assert.equal(got.last, ids[3], 'and the last one at the end');
 		}
 		// EventSources that are made in a page use a parameter.
 		const query = `&lastEventId=${ids[2]}`;
@@ -882,18 +891,59 @@ const scenarios = {
 			const got = bad.query ? await rest('', bad) : await rest(bad);
 			assert.equal(got.resumed, false, bad);
 			assert.deepEqual(got.missed, [1, 3]);
-			assert.equal(got.id, ids[3]);
+			assert.equal(got.last, ids[3]);
 		}
 		// Positions beyond the end, or of another epoch: not recovered.
 		const made = (text) => Buffer.from(text).toString('base64url');
 		const beyond = await rest(made('9 nope id-a\n99 nope id-b\n'));
 		assert.equal(beyond.resumed, true);
+		assert.equal(beyond.id, ids[3]);
 		assert.deepEqual(beyond.missed, []);
 		assert.ok(Object.values(beyond.subs).every((x) =>
 			x.was_recovering && !x.recovered));
 		// A channel that is not asked for stays unsubscribed.
 		const foreign = await rest(made('0 e id-c\n'));
 		assert.deepEqual(Object.keys(foreign.subs).sort(), ['id-a', 'id-b']);
+	},
+
+	// On the other one-way transports, where nobody sends ids, what was missed
+	// is a part of the connect message.
+	async 'uni-recovers'() {
+		const { epoch } = await publish('rec', 1);
+		await publish('rec', 2);
+		const params = JSON.stringify({ subs: {
+			rec: { recover: true, offset: 1, epoch } } });
+		const s = await Stream.open('POST', '/connection/uni_http_stream',
+			{ body: params, headers: 'Last-Event-ID: x\r\n' });
+		const raw = await uniSocket('?' + connectParam(params));
+		for (const { connect } of [await s.message(), await uniMessage(raw)]) {
+			assert.equal(connect.subs.rec.recovered, true);
+			assert.equal(connect.resumed, undefined);
+			assert.deepEqual(connect.subs.rec.publications.map((p) =>
+				p.data), [2]);
+		}
+		s.gone();
+		raw.socket.destroy();
+	},
+
+	// What the API subscribes an EventSource to has ids as well, each behind
+	// what came so far.
+	async 'ids-api'() {
+		const { epoch } = await publish('id-api', 1);
+		await publish('id-api', 2);
+		const s = await uniSse({ subs: { 'id-own': {} } });
+		const { client } = (await s.message()).connect;
+		await api('subscribe', { user: '', client, channel: 'id-api',
+			recover_since: { offset: 0, epoch } });
+		const first = await s.event((m) => m.subscribe);
+		assert.equal(first.id, undefined);
+		check((await s.event()).id, { 'id-own': 0, 'id-api': 1 });
+		check((await s.event()).id, { 'id-own': 0, 'id-api': 2 });
+		await api('unsubscribe', { user: '', client, channel: 'id-api' });
+		await s.event((m) => m.unsubscribe);
+		await publish('id-own', 3);
+		check((await s.publication(3)).id, { 'id-own': 1 });
+		s.gone();
 	},
 
 	// Events that move no position have no id, nor have other transports.
@@ -913,6 +963,26 @@ const scenarios = {
 		const bare = await uniSse({ subs: { 'closed:a': {} } }, { headers });
 		assert.equal((await bare.event()).id, '');
 		bare.gone();
+		// Where only the newest counts, connect stands in front of it.
+		const subs = { 'newest:a': {} };
+		const newest = await uniSse({ subs }, { headers });
+		const { id } = await newest.event();
+		newest.gone();
+		for (const data of [4, 5, 6])
+			await publish('newest:a', data);
+		const last = await uniSse({ subs },
+			{ headers: `${headers}Last-Event-ID: ${id}\r\n` });
+		check((await last.event()).id, { 'newest:a': 2 });
+		const event = await last.event();
+		assert.equal(event.data.pub.data, 6);
+		check(event.id, { 'newest:a': 3 });
+		last.gone();
+		const none = await uniSse({ subs },
+			{ headers: `${headers}Last-Event-ID: ${event.id}\r\n` });
+		check((await none.event()).id, { 'newest:a': 3 });
+		await publish('newest:a', 7);
+		assert.equal((await none.event()).data.pub.data, 7);
+		none.gone();
 		const sse = await Emulated.open('sse', {}, headers);
 		await sse.result('subscribe', { channel: 'joins:a' });
 		await publish('joins:a', 3);
@@ -942,14 +1012,15 @@ const scenarios = {
 		few.gone();
 		await publish(names[7], 'y');
 		const again = await open(30, `Last-Event-ID: ${event.id}\r\n`);
-		assert.deepEqual(subsOf(await again.event())[names[7]].publications
-			.map((p) => p.data), ['y']);
+		assert.equal((await again.event()).id, event.id);
+		assert.equal((await again.event()).data.pub.data, 'y');
 		again.gone();
 	},
 
-	// Pushes that come while connect still waits for another channel are
-	// behind it, each with the id that says no more than what came so far.
-	// Needs more than one loop.
+	// One EventSource after another goes on where the one before was cut off,
+	// while all channels are published to: pushes that come while connect
+	// still waits for one of them, and what was missed, are behind it, each
+	// with the id that says what came so far. Needs more than one loop.
 	async 'ids-held'() {
 		const names = Array.from({ length: 20 }, (_, i) => `held-${i}`);
 		const subs = Object.fromEntries(names.map((n) => [n, {}]));
@@ -963,28 +1034,32 @@ const scenarios = {
 				c.messages = [];
 			}
 		})();
-		let checked = 0;
+		let at = Object.fromEntries(names.map((n) => [n, 0])), last = '';
+		let resumed = 0;
 		for (let round = 0; round < 60; round++) {
-			const s = await uniSse({ subs });
+			const s = await uniSse({ subs },
+				{ headers: last && `Last-Event-ID: ${last}\r\n` });
 			const first = await s.event();
 			assert.ok(first.data.connect, JSON.stringify(first));
-			const at = {};
-			for (const [name, sub] of Object.entries(subsOf(first)))
+			for (const [name, sub] of Object.entries(subsOf(first))) {
+				if (sub.recovered)
+					assert.equal(sub.offset ?? 0, at[name]);
+				resumed += sub.recovered ?? false;
 				at[name] = sub.offset ?? 0;
-			check(first.id, at);
-			for (let i = 0; i < 60; i++) {
+			}
+			check(last = first.id, at);
+			for (let i = 0; i < 10 + round; i++) {
 				const { id, data } = await s.event((m) => m.pub);
 				assert.equal(data.pub.offset, at[data.channel] + 1);
 				at[data.channel]++;
-				check(id, at);
-				checked++;
+				check(last = id, at);
 			}
 			s.gone();
 		}
 		stop = true;
 		await flood;
 		c.gone();
-		assert.equal(checked, 3600);
+		assert.ok(resumed > 300, `${resumed} recovered`);
 	},
 };
 

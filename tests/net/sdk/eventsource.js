@@ -14,21 +14,19 @@ const url = `${process.env.DNOT_URL}/connection/uni_sse?cf_connect=` +
 const say = (o) => process.stdout.write(JSON.stringify(o) + '\n');
 
 function open(source) {
-	const pub = (channel) => ({ offset, data }) =>
-		say({ source, channel, offset, data });
 	const es = new EventSource(url);
 
 	es.onmessage = ({ data }) => {
 		const push = JSON.parse(data);
 		if (push.connect) {
-			const subs = Object.entries(push.connect.subs);
+			const { resumed, subs } = push.connect;
 			say({ source, connected: channels.length,
-				resumed: push.connect.resumed ?? null,
-				recovered: subs.every(([, s]) => s.recovered ?? false) });
-			for (const [channel, sub] of subs)
-				(sub.publications ?? []).forEach(pub(channel));
+				resumed: resumed ?? null,
+				recovered: Object.values(subs).every((s) =>
+					s.recovered ?? false) });
 		} else if (push.pub) {
-			pub(push.channel)(push.pub);
+			const { offset, data } = push.pub;
+			say({ source, channel: push.channel, offset, data });
 		} else if (push.disconnect) {
 			say({ source, disconnect: push.disconnect.code });
 		}
