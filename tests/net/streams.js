@@ -527,6 +527,13 @@ const scenarios = {
 			assert.deepEqual(Object.keys(event.data), ['channel', 'pub']);
 			assert.equal(event.data.channel, channel);
 			assert.equal(event.data.pub.offset, 1);
+			// However it was written, a message is one line.
+			await ask('POST', '/api/publish', { headers: {
+				'X-API-Key': KEY }, body: `{"channel":"${channel}",` +
+				'"data":{\r\n"a":\r[1,\n\n2]},"tags":{\r"x":\n"\u2028"}}' });
+			const { pub } = await s.message((m) => m.pub);
+			assert.deepEqual(pub.data, { a: [1, 2] });
+			assert.equal(pub.tags.x, '\u2028');
 			// It hears nothing from its own session but what it reads.
 			const node = (await Emulated.open()).connected.node;
 			await ask('POST', '/emulation', { body: JSON.stringify(
