@@ -94,7 +94,7 @@ class Stream {
 		for (const block of blocks) {
 			const event = {};
 			for (const line of block.split('\n')) {
-				const [, name, value] = /^(id|data): (.*)$/.exec(line);
+				const [, name, value] = /^(id|data): ([^\r\n]*)$/.exec(line);
 				assert.ok(!(name in event), block);
 				event[name] = value;
 			}
