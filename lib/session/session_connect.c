@@ -74,8 +74,9 @@ static bool by_token(struct dn_session *s, uint32_t id, struct dn_str token,
 	s->tenant = dn_conf_by_token(s->conf, token);
 	if (s->tenant == NULL) {
 		invalid_token(s,
-		    "its claim `tenant` names none of the tenants that take "
-		    "tokens, and there is more than one");
+		    "it cannot be read, or its claim `tenant` names none of "
+		    "the tenants that take tokens, of which there is not "
+		    "just one");
 		return false;
 	}
 	rc =
