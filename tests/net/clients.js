@@ -226,7 +226,7 @@ const scenarios = {
 		const c = await user(me);
 		const b64 = (o) =>
 			Buffer.from(JSON.stringify(o)).toString('base64');
-		await ok('subscribe', { user: me, channel, expire_at: now() + 2,
+		await ok('subscribe', { user: me, channel, expire_at: now() + 4,
 			b64data: b64({ d: 1 }), b64info: b64({ i: 2 }),
 			override: { presence: { value: false },
 				join_leave: { value: false } } });

@@ -205,7 +205,8 @@ const scenarios = {
 	async 2501() {
 		const c = await open();
 		const result = await c.subscribe('$x',
-			{ token: user({ channel: '$x', exp: now() + 2 }) });
+			{ token: user({ channel: '$x', exp: now() + 60,
+				expire_at: now() + 2 }) });
 		assert.equal(result.expires, true);
 		assert.ok(result.ttl >= 1 && result.ttl <= 2);
 		assert.deepEqual(await c.push('unsubscribe', '$x'),
@@ -266,7 +267,8 @@ const scenarios = {
 
 	// By time, and by a refresh that comes too late.
 	async 3005() {
-		const c = await open({ exp: now() + 2 });
+		const c = await open({ exp: now() + 60,
+			expire_at: now() + 2 });
 		assert.equal(c.connected.expires, true);
 		assert.deepEqual(await c.closed(), [3005, 'connection expired']);
 		const late = await open({ exp: now() + 60 });

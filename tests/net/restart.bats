@@ -110,7 +110,7 @@ past()
 	sum=$(printf %s "$DNOT_KEY" | sha256sum)
 	cat >conf.json <<-END
 	{"listen": ["127.0.0.1:0"], "log": "$LOG", "log_queue_bytes": 1048576,
-	 "ping_interval": "1s", "pong_timeout": "300ms",
+	 "ping_interval": "1s", "pong_timeout": "900ms",
 	 "tenants": {"t": {"api_keys": [{"sha256": "${sum%% *}"}],
 	  "namespaces": {"": {"log": true}}}}}
 	END
