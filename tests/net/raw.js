@@ -264,9 +264,12 @@ const scenarios = {
 		let next = 1;
 		for (let i = 1; i <= N; i++) {
 			await publisher.push(frame(`{"id":${i + 1},"publish":{` +
-				`"channel":"${channel}","data":"${i}:${text}"}}`));
+				`"channel":"${channel}","wait":"logged",` +
+				`"data":"${i}:${text}"}}`));
 			if (i % 50)
 				continue;
+			// What waits for the log is memory, too.
+			assert.ok((await publisher.reply(i + 1)).publish);
 			while (next <= i) {
 				const { opcode, payload } = await good.frame();
 				assert.equal(opcode, 1);
