@@ -20,8 +20,8 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
-#include "record/channel.h"
 #include "base/diag.h"
+#include "record/channel.h"
 
 enum {
 	BURST = 1024,       /* records a loop turn, so that each turn flushes */

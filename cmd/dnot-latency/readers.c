@@ -14,8 +14,8 @@
 
 #include <stdlib.h>
 
-#include "record/channel.h"
 #include "base/diag.h"
+#include "record/channel.h"
 
 enum { OPENING_MAX = 64, TRIES_MAX = 4 };
 

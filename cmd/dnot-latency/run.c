@@ -14,10 +14,10 @@
 #include <inttypes.h>
 #include <sys/resource.h>
 
-#include "record/channel.h"
 #include "base/diag.h"
 #include "publisher.h"
 #include "readers.h"
+#include "record/channel.h"
 
 enum {
 	LEAD_US = 50000, /* from the last subscription to the first record */

@@ -18,8 +18,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "record/channel.h"
 #include "base/diag.h"
+#include "record/channel.h"
 
 #define AT(member) offsetof(struct pub_options, member)
 

@@ -15,10 +15,10 @@
 #ifndef PUB_H
 #define PUB_H
 
-#include "tool/client.h"
 #include "input.h"
 #include "log/log.h"
 #include "record/record.h"
+#include "tool/client.h"
 #include "tool/tool.h"
 
 enum {

@@ -20,8 +20,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "tool/backoff.h"
 #include "base/diag.h"
+#include "tool/backoff.h"
 
 enum {
 	RETRY_MIN_US = 100000,

@@ -10,12 +10,12 @@
 #include <stdlib.h>
 #include <uv.h>
 
-#include "conf/conf.h"
 #include "base/diag.h"
 #include "base/exit.h"
 #include "base/json.h"
-#include "tool/opt.h"
+#include "conf/conf.h"
 #include "serve/server.h"
+#include "tool/opt.h"
 
 enum { THREADS_MAX = 64, FD_MAX = 1 << 20 };
 

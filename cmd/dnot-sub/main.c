@@ -17,8 +17,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "record/channel.h"
 #include "base/diag.h"
+#include "record/channel.h"
 
 #define AT(member) offsetof(struct sub_options, member)
 

@@ -17,14 +17,14 @@
 #ifndef SUB_H
 #define SUB_H
 
-#include "tool/client.h"
-#include "tool/cursor.h"
-#include "tool/dedup.h"
-#include "tool/jqfilter.h"
 #include "log/log.h"
 #include "output.h"
 #include "record/record.h"
 #include "record/since.h"
+#include "tool/client.h"
+#include "tool/cursor.h"
+#include "tool/dedup.h"
+#include "tool/jqfilter.h"
 #include "tool/tool.h"
 
 enum {

@@ -4,9 +4,9 @@
  * its namespace, and the ask whose answer becomes the call's.
  */
 #include "api/api_impl.h"
-#include "session/takes.h"
 #include "record/channel.h"
 #include "session/session.h"
+#include "session/takes.h"
 
 static const struct method {
 	const char *name;

@@ -3,8 +3,8 @@
  * The methods that ask about channels and about the server itself.
  */
 #include "api/api_impl.h"
-#include "serve/server.h"
 #include "hub/stats.h"
+#include "serve/server.h"
 
 /* --- history ------------------------------------------------------------ */
 

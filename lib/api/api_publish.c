@@ -6,11 +6,11 @@
 #include <errno.h>
 
 #include "api/api_impl.h"
+#include "hub/idem.h"
+#include "record/record.h"
 #include "serve/conn.h"
 #include "session/session.h"
-#include "hub/idem.h"
 #include "wire/push.h"
-#include "record/record.h"
 
 enum { UID_MAX = 39, EPOCH_MAX = 15, VERSION_EPOCH_MAX = 64 };
 

@@ -4,9 +4,9 @@
  * and the state of the log's queue.
  */
 #include "api/api.h"
+#include "hub/stats.h"
 #include "log/logq.h"
 #include "serve/server.h"
-#include "hub/stats.h"
 
 static void head(
     struct dn_buf *out, struct dn_str base, const char *type, const char *help)

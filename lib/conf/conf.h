@@ -16,9 +16,9 @@
 #ifndef DN_CONF_H
 #define DN_CONF_H
 
+#include "auth/jwt.h"
 #include "base/buf.h"
 #include "base/err.h"
-#include "auth/jwt.h"
 #include "base/map.h"
 #include "conf/pattern.h"
 #include "conf/usage.h"

@@ -12,8 +12,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "conf/address.h"
 #include "base/diag.h"
+#include "conf/address.h"
 #include "log/log.h"
 #include "record/channel.h"
 

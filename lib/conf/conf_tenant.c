@@ -12,8 +12,8 @@
 
 #include <stdlib.h>
 
-#include "record/channel.h"
 #include "base/text.h"
+#include "record/channel.h"
 
 enum { NAME_MAX_BYTES = 64 };
 

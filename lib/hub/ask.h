@@ -15,9 +15,9 @@
 #define DN_ASK_H
 
 #include "base/buf.h"
+#include "base/mail.h"
 #include "conf/conf.h"
 #include "wire/frame.h"
-#include "base/mail.h"
 
 enum dn_ask_op {
 	DN_ASK_PUBLISH,

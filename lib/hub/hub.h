@@ -18,14 +18,14 @@
 #ifndef DN_HUB_H
 #define DN_HUB_H
 
+#include "base/wheel.h"
 #include "hub/ask.h"
-#include "record/channel.h"
+#include "hub/stats.h"
 #include "log/log.h"
 #include "log/logq.h"
+#include "record/channel.h"
 #include "wire/push.h"
-#include "hub/stats.h"
 #include "wire/track.h"
-#include "base/wheel.h"
 
 struct dn_hub;
 struct dn_flight;

@@ -11,10 +11,10 @@
 #ifndef DN_HUB_IMPL_H
 #define DN_HUB_IMPL_H
 
+#include "base/map.h"
 #include "hub/hub.h"
 #include "hub/idem.h"
 #include "hub/lineage.h"
-#include "base/map.h"
 #include "hub/ring.h"
 
 enum { DN_TAKEN_IDS_MAX = 100000 };

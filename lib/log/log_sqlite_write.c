@@ -17,8 +17,8 @@
 
 #include "base/buf.h"
 #include "log/log_sqlite_impl.h"
-#include "record/record.h"
 #include "log/log_value.h"
+#include "record/record.h"
 
 static int check_value(
     const struct dn_sq *sq, const struct dn_log_row *row, struct dn_err *err)

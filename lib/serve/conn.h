@@ -20,9 +20,9 @@
 #define DN_CONN_H
 
 #include "base/rate.h"
+#include "serve/loop.h"
 #include "wire/form.h"
 #include "wire/http.h"
-#include "serve/loop.h"
 #include "wire/outq.h"
 
 enum {

@@ -18,9 +18,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/diag.h"
 #include "conf/address.h"
 #include "serve/conn.h"
-#include "base/diag.h"
 
 enum { BACKLOG = 511, HANDED_FIRST = 3, HANDED_MAX = 64 };
 

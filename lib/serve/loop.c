@@ -14,9 +14,9 @@
 
 #include "serve/conn.h"
 #include "serve/loop.h"
+#include "serve/server.h"
 #include "session/events.h"
 #include "session/local.h"
-#include "serve/server.h"
 #include "session/session.h"
 
 enum { LOOP_MAGIC = 0x6c6f6f70, TICK_MS = 10, SCRATCH_KEEP = 256 * 1024 };

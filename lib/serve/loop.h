@@ -19,9 +19,9 @@
 
 #include <uv.h>
 
+#include "base/mail.h"
 #include "hub/ask.h"
 #include "hub/hub.h"
-#include "base/mail.h"
 #include "session/refusal.h"
 #include "session/roster.h"
 #include "wire/ws.h"

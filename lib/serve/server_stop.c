@@ -11,8 +11,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "serve/conn.h"
 #include "base/diag.h"
+#include "serve/conn.h"
 #include "serve/notify.h"
 #include "serve/server_impl.h"
 #include "session/events.h"

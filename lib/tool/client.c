@@ -16,8 +16,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "tool/backoff.h"
 #include "base/exit.h"
+#include "tool/backoff.h"
 
 enum {
 	BACKOFF_MIN_US = 500000,

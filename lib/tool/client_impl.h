@@ -7,10 +7,10 @@
 #ifndef DN_CLIENT_IMPL_H
 #define DN_CLIENT_IMPL_H
 
+#include "base/map.h"
 #include "tool/client.h"
 #include "tool/client_calls.h"
 #include "tool/link.h"
-#include "base/map.h"
 
 enum dn_client_sub_state {
 	DN_SUB_IDLE,  /* to be sent with the next connection */

@@ -15,8 +15,8 @@
 
 #include "base/buf.h"
 #include "base/err.h"
-#include "tool/hist.h"
 #include "base/json.h"
+#include "tool/hist.h"
 
 enum { DN_LATENCY_WINDOW = 1024 };
 

@@ -12,8 +12,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "base/duration.h"
 #include "base/closest.h"
+#include "base/duration.h"
 #include "tool/opt_impl.h"
 
 /* The flags every program has. The hidden ones are not in the table. */

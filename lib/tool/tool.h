@@ -25,8 +25,8 @@
 #include <signal.h>
 #include <uv.h>
 
-#include "tool/client.h"
 #include "base/exit.h"
+#include "tool/client.h"
 #include "tool/opt.h"
 
 struct dn_log;

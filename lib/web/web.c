@@ -8,8 +8,8 @@
 #include <strings.h>
 
 #include "api/api.h"
-#include "serve/server.h"
 #include "base/text.h"
+#include "serve/server.h"
 #include "web/web_impl.h"
 
 /* --- who may ask -------------------------------------------------------- */

@@ -6,8 +6,8 @@
 #include <strings.h>
 
 #include "api/api.h"
-#include "hub/stats.h"
 #include "base/text.h"
+#include "hub/stats.h"
 #include "web/web_impl.h"
 
 /* How a call of this file wants its errors, in its id. */

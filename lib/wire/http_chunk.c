@@ -11,9 +11,9 @@
  */
 #include "wire/http_chunk.h"
 
+#include "base/text.h"
 #include "wire/http.h"
 #include "wire/http_line.h"
-#include "base/text.h"
 
 /* Collects a line; true when it is whole, *line without its end. */
 static bool take_line(struct dn_http_chunk *c, struct dn_str *in,

@@ -6,8 +6,8 @@
  * It fails for an escape without two hex digits and for an escaped NUL,
  * which no name here may hold.
  */
-#include "wire/http.h"
 #include "base/text.h"
+#include "wire/http.h"
 
 #include <http_parser.h>
 

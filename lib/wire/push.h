@@ -12,8 +12,8 @@
 #ifndef DN_PUSH_H
 #define DN_PUSH_H
 
-#include "wire/frame.h"
 #include "record/record.h"
+#include "wire/frame.h"
 
 /* {"push":{"channel":C,"pub":{"data":..,"info":..,"tags":{.. so far open.
  * info is JSON or unset; redelivery is the undelivered id or unset. */

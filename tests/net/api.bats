@@ -73,6 +73,7 @@ status_of()
 	start_sub sub none
 	client=$(api connections '{}' | jq -r '.result.connections | keys[0]')
 	# Each would find another state but behind the one before.
+	# shellcheck disable=SC2016 # these are jq's
 	batch='[range(1; 21) | "c\(.)" | (
 	    {subscribe: {client: $client, channel: .}},
 	    {presence_stats: {channel: .}}, {publish: {channel: ., data: 1}},
