@@ -72,8 +72,7 @@ bool dn_conn_is_full(const struct dn_conn *conn)
 {
 	return conn->out.reply_bytes > DN_REPLY_BYTES_MAX ||
 	       conn->calls > DN_CALLS_MAX ||
-	       (conn->session != NULL &&
-		   dn_session_is_connecting(conn->session)) ||
+	       (conn->session != NULL && dn_session_must_wait(conn->session)) ||
 	       (conn->publishes && dn_server_log_behind(conn->loop->server));
 }
 

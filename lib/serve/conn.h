@@ -124,8 +124,8 @@ void dn_conn_flush(struct dn_conn *conn);
 void dn_conn_resume(struct dn_conn *conn);
 /* Once a second: closes what has been blocked for too long. */
 void dn_conn_check_blocked(struct dn_loop *loop);
-/* No command may be run now: replies or calls pile up, connect waits, or it
- * publishes and the log is behind. */
+/* No command may be run now: replies or calls pile up, the last command has to
+ * be over first, or it publishes and the log is behind. */
 bool dn_conn_is_full(const struct dn_conn *conn);
 /* That, or commands of its last message wait. */
 bool dn_conn_should_pause(const struct dn_conn *conn);

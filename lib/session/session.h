@@ -72,6 +72,9 @@ struct dn_session {
 	bool refreshes;               /* it has had an end */
 	struct dn_timer expiry;       /* of the connection or a subscription */
 	struct dn_connecting *connecting; /* NULL: it does not wait */
+	/* unsubscribe commands without an answer whose subscriptions had not
+	 * begun yet: else a later subscribe were answered before them */
+	unsigned early_leaves;
 	struct dn_buf rest; /* commands of a message that wait (conn.h) */
 	struct dn_refusals refusals; /* lines about it in the log */
 	struct dn_session *next_doomed;
@@ -97,9 +100,9 @@ void dn_session_message(struct dn_session *session, struct dn_str text);
 void dn_session_request(struct dn_session *session, struct dn_str text,
     struct dn_str token, struct dn_str event_id);
 /* Whether commands have to wait. */
-static inline bool dn_session_is_connecting(const struct dn_session *s)
+static inline bool dn_session_must_wait(const struct dn_session *s)
 {
-	return s->connecting != NULL;
+	return s->connecting != NULL || s->early_leaves > 0;
 }
 /* It is read from again: a pong that lay unread has its time anew, commands
  * that waited are run. The session may have ended afterwards. */

@@ -84,6 +84,8 @@ static struct dn_session *session_of(
 
 static void answer_leave(struct dn_session *s, const struct dn_sub *sub)
 {
+	if (s != NULL && sub->leave_early)
+		s->early_leaves--;
 	if (s != NULL && sub->leave_asked)
 		dn_session_result(
 		    s, sub->leave_id, "unsubscribe", DN_STR("{}"));
@@ -134,6 +136,8 @@ void dn_sub_leave(struct dn_sub *sub, unsigned code, const char *reason)
 void dn_sub_leave_asked(struct dn_sub *sub, uint32_t id)
 {
 	sub->leave_asked = true;
+	sub->leave_early = sub->joining;
+	sub->session->early_leaves += sub->leave_early;
 	sub->leave_id = id;
 	dn_sub_leave(sub, 0, "client unsubscribed");
 }

@@ -85,6 +85,7 @@ struct dn_sub {
 	bool joining;      /* the owner has not answered yet */
 	bool leaving;      /* to be left as soon as it is joined */
 	bool leave_asked;  /* the client waits for a reply to it */
+	bool leave_early;  /* and asked before it had begun */
 	unsigned end_code; /* what ended it while it was joining, or 0 */
 	const char *end_reason;
 	struct dn_sub_waiter *waiter; /* hears of the owner's answer */
