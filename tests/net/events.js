@@ -113,7 +113,7 @@ const scenarios = {
 		assert.match(end.reason, /^bad request/);
 
 		const short_lived = await Client.open(
-			{ token: access({ sub: 'old', expire_at: now() + 1 }) });
+			{ token: access({ sub: 'old', expire_at: now() + 3 }) });
 		assert.equal((await short_lived.closed())[0], 3005);
 		assert.equal((await gone(short_lived.connected.client)).code, 3005);
 
@@ -125,7 +125,7 @@ const scenarios = {
 		const sub = await user('sub');
 		await sub.subscribe('n:x', { token: token({ sub: 'sub',
 			channel: 'n:x', exp: now() + 100,
-			expire_at: now() + 1 }) });
+			expire_at: now() + 3 }) });
 		assert.equal((await sub.push('unsubscribe', 'n:x')).code, 2501);
 		const e = await tells((e) => e.event === 'unsubscribed' &&
 			e.user === 'sub');
