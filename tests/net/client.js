@@ -176,9 +176,9 @@ function frame(payload, { opcode = 1, fin = true, mask = true, length } = {}) {
 	return Buffer.concat([head, key, body.map((b, i) => b ^ key[i & 3])]);
 }
 
-async function open(extra) {
+async function open(extra, path) {
 	const raw = await Raw.open();
-	raw.send(upgrade(extra));
+	raw.send(upgrade(extra, path));
 	assert.equal(await raw.status(), 101);
 	await raw.until('the head', () => raw.got.includes('\r\n\r\n'));
 	raw.got = raw.got.subarray(raw.got.indexOf('\r\n\r\n') + 4);

@@ -28,6 +28,7 @@
 #
 # Unsubscribe pushes:
 #
+#	2000 unsubscribe of the API
 #	2500 the channel's namespace is gone with a reload; a fan-out that found
 #	     the mail between two loops full (as 111)
 #	2501 the subscription's token is over
@@ -42,24 +43,32 @@
 #	1009 a message over message_size_limit
 #	3000 never: who is not told a reason is not there any more
 #	3001 SIGTERM
-#	3004 connect waits for subscriptions for longer than stale_close_delay
-#	3005 the connection's token is over; refresh with an expired one
-#	3006 sub_refresh with an expired token
+#	3004 connect waits for subscriptions for longer than stale_close_delay;
+#	     an error that a one-way client is not told otherwise
+#	3005 the connection's token is over; refresh with an expired one, and by
+#	     the API; 109 and 110 of a one-way client
+#	3006 sub_refresh with an expired token; a server-side subscription is
+#	     over
 #	3008 the client reads too slowly (hostile.bats: by age, too)
 #	3009 never: nobody can be told when writing fails
 #	3010 refresh with a token of other channels; the namespace of a
 #	     server-side subscription is gone with a reload
+#	3011 disconnect of the API, with this code or any other
 #	3012 a ping without a pong
-#	3013 never on a WebSocket of commands: there it is error 111
+#	3013 error 111 of a one-way client: as that
 #	3014 never: nothing invalidates what a client knows
-#	3500 a connection token that is bad (tokens.bats: each way)
+#	3500 a connection token that is bad (tokens.bats: each way) or was
+#	     revoked (revoke.bats)
 #	3501 each command that breaks the protocol; no token where one is needed
 #	3502 no connect in time, or none that was not refused
-#	3503 the server key is gone with a reload
-#	3504 one connection more than limits.connections
-#	3505 a token that lists more channels than client_channel_limit
+#	3503 disconnect of the API; the server key is gone with a reload
+#	3504 one connection more than limits.connections or
+#	     user_connection_limit; single_connection
+#	3505 a token that lists more channels than client_channel_limit, or one
+#	     more by the API
 #	3506 never: another protocol is refused at the upgrade (400)
-#	3507 a token without a user id where that is not allowed
+#	3507 a token without a user id where that is not allowed; 103 of a
+#	     one-way client
 #	3508 send
 #	3509 never: errors are not counted
 
@@ -184,6 +193,10 @@ unlock()
 	provoke 112
 }
 
+@test "2000 server unsubscribe" {
+	provoke 2000
+}
+
 @test "2500 insufficient state" {
 	serve . --threads 4
 	jq 'del(.tenants.t.namespaces.bare)' conf.json >next && mv next conf.json
@@ -236,6 +249,10 @@ unlock()
 	stop_server
 }
 
+@test "3011 force reconnect, as the API says" {
+	provoke 3011
+}
+
 @test "3012 no pong" {
 	provoke 3012 '.ping_interval = "1s" | .pong_timeout = "300ms"'
 }
@@ -269,12 +286,22 @@ unlock()
 	provoke 3504 '.tenants.t.limits.connections = 2'
 }
 
+@test "3504 connection limit of a user" {
+	provoke user-3504 '.tenants.t.limits.user_connection_limit = 1'
+	provoke single-3504 '.tenants.t.subscribe_to_user_personal_channel =
+	    {enabled: true, single_connection: true}'
+}
+
 @test "3505 channel limit" {
 	provoke 3505
 }
 
 @test "3507 permission denied" {
 	provoke 3507 '.tenants.t.disallow_anonymous_connection_tokens = true'
+}
+
+@test "errors of one-way clients are closes" {
+	provoke one-way
 }
 
 @test "3508 not available" {

@@ -6,8 +6,8 @@
 
 const assert = require('node:assert/strict');
 const { readFileSync } = require('node:fs');
-const { Client, api, frame, metric, now, page, run, token, until } =
-	require('./client');
+const { Client, api, frame, metric, now, open: upgraded, page, run, token,
+	until } = require('./client');
 
 const KEY = 'key';
 const SERVER = `X-API-Key: ${KEY}\r\n`;
@@ -31,6 +31,13 @@ async function errors(c, ...cases) {
 	for (const [code, message, method, params] of cases)
 		assert.deepEqual(await c.error(method, params), [code, message],
 			`${method} ${JSON.stringify(params)}`);
+}
+
+// A one-way client's WebSocket after its request.
+async function oneWay(request) {
+	const c = new Client(await upgraded('', '/connection/uni_websocket'));
+	c.text(JSON.stringify(request));
+	return c;
 }
 
 // Sent by a client of its own each: text that is no command to be obeyed.
@@ -191,6 +198,19 @@ const scenarios = {
 
 	// --- unsubscribe pushes ---
 
+	async 2000() {
+		const c = await open({ channels: ['made'] });
+		await c.subscribe('x');
+		for (const channel of ['x', 'made']) {
+			const { result } =
+				await api('unsubscribe', { user: '42', channel }, KEY);
+			assert.ok(result);
+			assert.deepEqual(await c.push('unsubscribe', channel),
+				{ code: 2000, reason: 'server unsubscribe' });
+		}
+		await c.subscribe('x');
+	},
+
 	// Its namespace is gone with a reload.
 	async 2500() {
 		const c = await open();
@@ -274,6 +294,9 @@ const scenarios = {
 		const late = await open({ exp: now() + 60 });
 		late.send(['refresh', { token: user({ exp: now() - 1 }) }]);
 		assert.deepEqual(await late.closed(), [3005, 'connection expired']);
+		const told = await open();
+		await api('refresh', { user: '42', expired: true }, KEY);
+		assert.deepEqual(await told.closed(), [3005, 'connection expired']);
 	},
 
 	async 3006() {
@@ -283,6 +306,13 @@ const scenarios = {
 		c.send(['sub_refresh', { channel: '$x',
 			token: user({ channel: '$x', exp: now() - 1 }) }]);
 		assert.deepEqual(await c.closed(), [3006, 'subscription expired']);
+		// One that the server made ends the connection.
+		const made = await open();
+		await api('subscribe', { user: '42', channel: 'x',
+			expire_at: now() + 2 }, KEY);
+		assert.equal((await made.push('subscribe', 'x')).expires,
+			undefined);
+		assert.deepEqual(await made.closed(), [3006, 'subscription expired']);
 	},
 
 	async 3008() {
@@ -307,6 +337,17 @@ const scenarios = {
 		const gone = await open({ channels: ['bare:x'] });
 		await reload();
 		assert.deepEqual(await gone.closed(), [3010, 'insufficient state']);
+	},
+
+	// As the API says: this one, and one of the application's own.
+	async 3011() {
+		for (const [code, reason] of [[3011, 'force reconnect'],
+			[4200, 'moved']]) {
+			const c = await open();
+			await api('disconnect',
+				{ user: '42', disconnect: { code, reason } }, KEY);
+			assert.deepEqual(await c.closed(), [code, reason]);
+		}
 	},
 
 	async 3012() {
@@ -401,8 +442,11 @@ const scenarios = {
 		assert.deepEqual(await refused.closed(), [3502, 'stale']);
 	},
 
-	// The server key that it came with is gone with a reload.
+	// By the API, and where its server key is gone with a reload.
 	async 3503() {
+		const one = await open();
+		await api('disconnect', { user: '42' }, KEY);
+		assert.deepEqual(await one.closed(), [3503, 'force disconnect']);
 		const c = await Client.open({}, SERVER);
 		await reload();
 		assert.deepEqual(await c.closed(), [3503,
@@ -420,6 +464,22 @@ const scenarios = {
 		second.gone();
 	},
 
+	// One connection a user may have, or the newest one only.
+	async 'user-3504'() {
+		const first = await open();
+		const c = await unconnected();
+		c.send(['connect', { token: user() }]);
+		assert.deepEqual(await c.closed(), [3504, 'connection limit']);
+		await Client.open({ token: token({ sub: '43' }) });
+		await first.sofar();
+	},
+
+	async 'single-3504'() {
+		const first = await open(), second = await open();
+		assert.deepEqual(await first.closed(), [3504, 'connection limit']);
+		await second.sofar();
+	},
+
 	async 3505() {
 		const c = await unconnected();
 		c.send(['connect',
@@ -428,12 +488,38 @@ const scenarios = {
 		const three = await open({ channels: ['a', 'b', 'c', 'a'] });
 		assert.deepEqual(Object.keys(three.connected.subs).sort(),
 			['a', 'b', 'c']);
+		await api('subscribe', { user: '42', channel: 'd' }, KEY);
+		assert.deepEqual(await three.closed(), [3505, 'channel limit']);
 	},
 
 	async 3507() {
 		const c = await unconnected();
 		c.send(['connect', { token: token({}) }]);
 		assert.deepEqual(await c.closed(), [3507, 'permission denied']);
+	},
+
+	// Who gets no replies gets errors as closes.
+	async 'one-way'() {
+		const late = { exp: now() - 1 };
+		const over = { exp: now() + 60, expire_at: now() - 1 };
+		const cases = [
+			[{ token: user(late) }, 3005, 'connection expired'],
+			[{ token: user(over) }, 3005, 'connection expired'],
+			[{ token: user(), subs: { 'closed:x': {} } },
+				3507, 'permission denied'],
+			[{ token: user(), subs: { 'no:x': {} } },
+				3004, 'internal server error'],
+			[{ token: 'bad' }, 3500, 'invalid token'],
+			[[], 3501, 'bad request: malformed JSON'],
+		];
+		for (const [request, ...want] of cases)
+			assert.deepEqual(await (await oneWay(request)).closed(),
+				want, JSON.stringify(request));
+		const c = await oneWay({ token: user() });
+		assert.ok((await c.next((m) => m.connect)).connect.client);
+		c.text('{}');
+		assert.deepEqual(await c.closed(), [3501,
+			'bad request: a one-way client has nothing to say']);
 	},
 
 	async 3508() {
