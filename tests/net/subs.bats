@@ -27,7 +27,8 @@ serve()
 	  "api_keys": [{"sha256": "$(printf key | sha256sum |
 	      cut -d ' ' -f 1)"}],
 	  "namespaces": {
-	   "": {$client, $history, "presence": true, "join_leave": true,
+	   "": {$client, "allow_publish_for_client": true, $history,
+	    "presence": true, "join_leave": true,
 	    "force_recovery": true, "allow_tags_filter": true,
 	    "allowed_delta_types": ["fossil"], "delta_publish": true},
 	   "ask": {$client, $history, "allow_recovery": true,
@@ -106,6 +107,10 @@ scenario()
 
 @test "fossil deltas on the wire" {
 	scenario delta
+}
+
+@test "fossil deltas begin anew with each subscription" {
+	scenario delta-again
 }
 
 @test "fossil deltas in the SDK, behind cuts" {

@@ -6,7 +6,8 @@
 
 const assert = require('node:assert/strict');
 const { readFileSync } = require('node:fs');
-const { Client, api, now, run, token, until } = require('./client');
+const { Client, api, frame, now, run, token, until } = require('./client');
+const { Emulated } = require('./stream');
 
 const KEY = 'key';
 const open = (sub = '42', claims = {}) =>
@@ -49,6 +50,37 @@ async function reload() {
 	const before = reloads();
 	process.kill(Number(process.env.DNOT_PID), 'SIGHUP');
 	await until('reload', () => reloads() > before);
+}
+
+// Reads until n messages pass; they stay where they are.
+async function heard(c, n, test) {
+	while (c.messages.filter(test).length < n)
+		await c.read();
+}
+
+// Each message in the place that the commands, of the ids 1, 2, .., give it.
+function inOrder(messages, commands) {
+	const positions = {}, last = {};
+	assert.ok(messages[0].connect);
+	for (const [name, { offset }] of Object.entries(messages[0].connect.subs))
+		positions[name] = offset ?? 0;
+	for (const { id, push, error, subscribe, unsubscribe } of messages) {
+		if (push) {
+			assert.equal(push.pub.offset, ++positions[push.channel],
+				`${push.channel} ${JSON.stringify(messages)}`);
+			continue;
+		}
+		const { channel } = commands[id - 1][1];
+		if (error || subscribe || unsubscribe) {
+			assert.equal(error?.code, commands[id - 1][1].flag && 112);
+			assert.ok(!(last[channel] > id), `${last[channel]}, ${id}`);
+			last[channel] = id;
+		}
+		if (subscribe)
+			positions[channel] = subscribe.offset ?? 0;
+		else if (unsubscribe)
+			delete positions[channel];
+	}
 }
 
 // A fossil patch applied to its base, both as the bytes of UTF-8.
@@ -109,6 +141,14 @@ const scenarios = {
 		a.raw.socket.end();
 		await watcher.push('leave', 'room');
 		await counts(watcher, 'room', 1, 1);
+		// Nor is who was told that the connection is closed.
+		for (let i = 0; i < 20; i++) {
+			const c = await open('c');
+			await c.subscribe('room');
+			c.raw.send(frame([3, 0xe8], { opcode: 8 }));
+			await c.closed();
+			await counts(watcher, 'room', 1, 1);
+		}
 	},
 
 	// To those who asked, or to all where it is forced; once a client.
@@ -365,42 +405,39 @@ const scenarios = {
 		assert.equal(await connect(12), 0);
 	},
 
-	// connect with subscriptions of the server on other loops, subscribe and
-	// unsubscribe in one frame: answered in that order, and nothing of a
-	// channel outside of its subscription, while somebody publishes.
+	// connect with subscriptions of the server on other loops, subscribe,
+	// publish and unsubscribe in one frame: answered in that order, and
+	// nothing of a channel outside of its subscription, nor a gap or a repeat
+	// in it, while somebody else publishes.
 	async order() {
-		const channels = ['s1', 's2', 's3', 's4', 's5', 's6', 's7', 's8'];
-		const all = [...channels, 'own'];
+		const made = ['s1', 's2', 's3', 's4', 's5', 's6', 's7', 's8'];
+		const own = ['o1', 'o2', 'o3'];
 		let busy = true;
 		const publisher = (async () => {
 			for (let n = 0; busy; n++)
-				await publish(all[n % all.length], n);
+				await publish([...made, ...own][n % 11], n);
 		})();
 		for (let round = 0; round < 30; round++) {
 			const c = await Client.open(null);
-			c.send(['connect', { token: token({ sub: '42', channels }) }],
-				['subscribe', { channel: 'own' }],
-				['unsubscribe', { channel: 'own' }],
-				['ping', {}], ['subscribe', { channel: 'own' }]);
-			const { messages } = c;
-			while (!messages.some((m) => m.id === 5))
-				await c.read();
-			const at = (test) => messages.findIndex(test);
-			assert.equal(at((m) => m.connect), 0);
-			const replies = messages.filter((m) => m.id).map((m) => m.id);
-			assert.ok(replies.indexOf(2) < replies.indexOf(3));
-			const position = Object.fromEntries(Object.entries(
-				messages[0].connect.subs)
-				.map(([name, sub]) => [name, sub.offset ?? 0]));
-			for (const { id, push, subscribe } of messages) {
-				if (subscribe)
-					position.own = subscribe.offset ?? 0;
-				else if (id === 3)
-					delete position.own;
-				else if (push)
-					assert.equal(push.pub.offset,
-						++position[push.channel], push.channel);
+			const commands = [['connect',
+				{ token: token({ sub: '42', channels: made }) }]];
+			for (const channel of own) {
+				commands.push(['subscribe', { channel }],
+					['publish', { channel, data: 'lost' }],
+					['unsubscribe', { channel }],
+					['subscribe', { channel, flag: 2, recover: true,
+						epoch: 'none' }],
+					['unsubscribe', { channel }],
+					['subscribe', { channel }],
+					['publish', { channel, data: `own ${round}` }]);
 			}
+			c.send(...commands);
+			await heard(c, 3, (m) => m.push?.pub?.data === `own ${round}`);
+			const ends = own.map((channel) => ['unsubscribe', { channel }]);
+			commands.push(...ends);
+			c.send(...ends);
+			await heard(c, commands.length, (m) => m.id);
+			inOrder(c.messages, commands);
 			c.gone();
 		}
 		busy = false;
@@ -502,6 +539,46 @@ const scenarios = {
 			[undefined, undefined, true]);
 		assert.equal((await c.subscribe('forced:d', { delta: 'fossil' }))
 			.delta, undefined);
+	},
+
+	// Whole again after each subscribe, on whatever transport, beside those
+	// who go on with differences.
+	async 'delta-again'() {
+		const text = (n) => ({ n, text: 'déjà vu '.repeat(40), end: n });
+		const whole = (n) => JSON.stringify(text(n));
+		const params = { channel: 'da', delta: 'fossil' };
+		const ws = await open();
+		const lines = await Emulated.open('http_stream',
+			{ token: token({ sub: '42' }) });
+		const sse = await Emulated.open('sse',
+			{ token: token({ sub: '42' }) });
+		const steady = await open();
+		for (const c of [ws, lines, sse, steady])
+			assert.equal((await c.result('subscribe', params)).delta, true);
+		const plain = await Emulated.open('http_stream',
+			{ token: token({ sub: '42' }) });
+		await plain.result('subscribe', { channel: 'da' });
+		const next = async (c) => c.stream ?
+			(await c.stream.message((m) => m.push?.pub)).push.pub :
+			c.push('pub', 'da');
+		let n = 0;
+		for (let round = 0; round < 3; round++) {
+			for (let i = 0; i < 3; i++) {
+				await publishAll('da', text(++n));
+				assert.deepEqual((await next(plain)).data, text(n));
+				for (const c of [ws, lines, sse, steady]) {
+					const { delta, data } = await next(c);
+					const first = i === 0 && (c !== steady || n === 1);
+					assert.equal(delta, first ? undefined : true);
+					assert.equal(delta ? patched(whole(n - 1), data) :
+						data, whole(n));
+				}
+			}
+			for (const c of [ws, lines, sse]) {
+				await c.result('unsubscribe', { channel: 'da' });
+				await c.result('subscribe', params);
+			}
+		}
 	},
 
 	// The SDK puts them together, also behind a cut, beside one without.
