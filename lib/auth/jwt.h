@@ -74,7 +74,8 @@ struct dn_jwt_claims {
 	struct dn_str aud;         /* raw string, or array of strings */
 	struct dn_str info;        /* raw; of b64info where that is set */
 	struct dn_str channels;    /* raw array of strings */
-	struct dn_str subs;        /* raw object of objects */
+	struct dn_str subs;        /* raw object of objects, whose info, data
+				      and their twins are as those here */
 	struct dn_str meta;        /* raw object */
 	struct dn_str override;    /* raw object, of a subscription token */
 	struct dn_str data;        /* raw; of b64data where that is set */

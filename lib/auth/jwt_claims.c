@@ -25,7 +25,7 @@ enum type {
 	PART,   /* any JSON that is to become a part of messages */
 	BASE64, /* a string that holds JSON in base64; over the raw twin */
 	OBJECT,
-	OBJECTS, /* an object of objects */
+	SUBS,    /* an object of objects, each the options of a channel */
 	STRINGS, /* an array of strings */
 };
 
@@ -49,7 +49,7 @@ static const struct claim {
     {"aud", AUDIENCE, AT(aud)},
     {"info", PART, AT(info)},
     {"channels", STRINGS, AT(channels)},
-    {"subs", OBJECTS, AT(subs)},
+    {"subs", SUBS, AT(subs)},
     {"meta", OBJECT, AT(meta)},
     {"override", OBJECT, AT(override)},
     {"data", PART, AT(data)},
@@ -121,13 +121,45 @@ static bool all_are(struct dn_json container, enum dn_json_type type)
 	return true;
 }
 
+/* A value of options, held to what the claims of these names are. */
+static bool is_raw_or_base64(
+    struct dn_json options, const char *name, const char *twin)
+{
+	struct dn_json encoded = dn_json_member(options, twin);
+	struct dn_buf buf = {0};
+	struct dn_str decoded;
+	bool good = dn_json_is_part(dn_json_member(options, name));
+
+	if (encoded.type != DN_JSON_NONE && encoded.type != DN_JSON_NULL)
+		good = good && dn_b64_json(encoded, &decoded, &buf);
+	dn_buf_release(&buf);
+	return good;
+}
+
+static bool are_subs(struct dn_json subs)
+{
+	struct dn_json_iter it;
+	struct dn_json v;
+	struct dn_str key;
+
+	if (subs.type != DN_JSON_OBJECT)
+		return false;
+	dn_json_iter_init(&it, subs);
+	while (dn_json_next(&it, &key, &v))
+		if (v.type != DN_JSON_OBJECT ||
+		    !is_raw_or_base64(v, "info", "b64info") ||
+		    !is_raw_or_base64(v, "data", "b64data"))
+			return false;
+	return true;
+}
+
 static bool right_type(enum type type, struct dn_json v)
 {
 	switch (type) {
 	case OBJECT:
 		return v.type == DN_JSON_OBJECT;
-	case OBJECTS:
-		return v.type == DN_JSON_OBJECT && all_are(v, DN_JSON_OBJECT);
+	case SUBS:
+		return are_subs(v);
 	case STRINGS:
 		return v.type == DN_JSON_ARRAY && all_are(v, DN_JSON_STRING);
 	case PART:

@@ -164,17 +164,20 @@ static bool join_list(struct joining *j, struct dn_str raw)
 	return go_on;
 }
 
-/* Raw JSON of `name`, or of its twin in base64; unset where it is none. */
+/* Raw JSON of `twin`, which is base64, or else of `name`; unset where it is
+ * none. Reading the token's claims has proved that they are what they must be.
+ */
 static struct dn_str raw_or_base64(struct dn_json object, const char *name,
     const char *twin, struct dn_buf *scratch)
 {
 	struct dn_json value = dn_json_member(object, name);
+	struct dn_json encoded = dn_json_member(object, twin);
 	struct dn_str out = {0};
 
-	if (value.type != DN_JSON_NONE)
-		return dn_json_is_part(value) ? value.raw : out;
-	if (!dn_b64_json(dn_json_member(object, twin), &out, scratch))
-		return (struct dn_str){0};
+	if (value.type != DN_JSON_NONE && value.type != DN_JSON_NULL)
+		out = value.raw;
+	if (encoded.type == DN_JSON_STRING)
+		DN_ASSERT(dn_b64_json(encoded, &out, scratch));
 	return out;
 }
 

@@ -216,6 +216,9 @@ static void raws(void)
 	IS_SLICE(c.data, "6", "an empty one does not");
 	OK(c.meta.p == NULL, "null is unset");
 	dn_jwt_claims_release(&c);
+	is("{'subs':{'a':{'b64info':'eyJhIjoxfQ==','info':5,'b64data':'',"
+	   "'data':null},'b':{'b64info':null}}}",
+	    NOW, DN_JWT_OK);
 	/* Every text escaped and both base64: as much as can be held. */
 	IS_NUM(claims_of("{'sub':'\\u0061','iss':'\\u0061','jti':'\\u0061',"
 			 "'tenant':'\\u0061','channel':'\\u0061',"
@@ -252,6 +255,9 @@ static void wrong_claims(void)
 	is("{'channels':['a',5]}", NOW, DN_JWT_BAD);
 	is("{'subs':['a']}", NOW, DN_JWT_BAD);
 	is("{'subs':{'a':5}}", NOW, DN_JWT_BAD);
+	is("{'subs':{'a':{'b64info':'eyJhIjoxfQ'}}}", NOW, DN_JWT_BAD);
+	is("{'subs':{'a':{'b64data':'bm8ganNvbg=='}}}", NOW, DN_JWT_BAD);
+	is("{'subs':{'a':{'data':6,'b64data':5}}}", NOW, DN_JWT_BAD);
 	is("{'meta':5}", NOW, DN_JWT_BAD);
 	is("{'aud':5}", NOW, DN_JWT_BAD);
 	is("{'aud':['a',5]}", NOW, DN_JWT_BAD);
