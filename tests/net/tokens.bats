@@ -26,7 +26,10 @@ setup_file()
 	done
 }
 
-# serve FILTER [ARG...]: a server with the configuration below, changed by jq.
+export SERVER=server
+
+# serve FILTER [ARG...]: a server with the configuration below, changed by jq;
+# its name is $SERVER.
 serve()
 {
 	local filter=$1 name
@@ -62,7 +65,7 @@ serve()
 	  "ec384": {"token_public_key_file": "p384.pub"},
 	  "ec521": {"token_public_key_file": "p521.pub"}}}
 	END
-	start_serve server --config conf.json "$@"
+	start_serve "$SERVER" --config conf.json "$@"
 }
 
 tokens()
@@ -83,8 +86,23 @@ scenario()
 	done
 }
 
+# begin NAME...: scenarios that spend their time waiting, side by side on the
+# server that has begun last.
+begin()
+{
+	local name
+
+	for name in "$@"; do
+		DNOT_PID=$SERVER_PID DNOT_PATIENCE=$DNOT_PATIENCE \
+		    start_bg "$SERVER-$name" \
+		    node "$DNOT_ROOT/tests/net/tokens.js" "$name"
+	done
+}
+
 @test "each algorithm with its key" {
-	scenario good
+	serve . --threads 4
+	tokens good
+	stop_server
 }
 
 @test "bad connection tokens: 3500, and the log says why" {
@@ -151,15 +169,9 @@ scenario()
 }
 
 @test "data and options of a subscription token" {
-	scenario data
-}
-
-@test "exp and expire_at" {
-	scenario expire-at
-}
-
-@test "a connection token is refreshed in time" {
-	scenario refresh
+	serve . --threads 4
+	tokens data
+	stop_server
 }
 
 @test "a bad token refreshes nothing" {
@@ -172,28 +184,26 @@ scenario()
 	scenario refresh-channels
 }
 
-@test "a subscription token is refreshed in time" {
-	scenario sub-refresh
-}
+@test "ends of tokens, refreshes in time, by the SDK, too; a flood" {
+	local name
 
-@test "the grace after a token's end" {
-	serve '.expired_close_delay = "1h"'
-	tokens grace
-	stop_server
-}
-
-@test "the SDK refreshes connection and subscription" {
-	serve '.expired_close_delay = "9s" | .expired_sub_close_delay = "9s"' \
-	    --threads 4
-	tokens sdk
-	stop_server
+	SERVER=slow serve '.expired_close_delay = "1h" |
+	    .expired_sub_close_delay = "1h"' --threads 4
+	SERVER=slow begin grace sdk flood
+	SERVER=one serve . --threads 1
+	SERVER=one begin expire-at refresh sub-refresh
+	SERVER=four serve . --threads 4
+	SERVER=four begin expire-at refresh sub-refresh
+	for name in {one,four}-{expire-at,refresh,sub-refresh} \
+	    slow-{grace,sdk,flood}; do
+		reap "$name"
+	done
+	for name in one four slow; do
+		end "$name"
+	done
 }
 
 @test "user-limited, private and personal channels" {
 	scenario limited \
 	    '.tenants.t.subscribe_to_user_personal_channel.enabled = true'
-}
-
-@test "a flood of refusals is a few lines of the log" {
-	scenario flood
 }

@@ -16,7 +16,7 @@ const of = (tenant, claims) => ({ sub: '42', tenant, ...claims });
 const user = (claims, how) => token(of('t', claims), how);
 const open = (claims) => Client.open({ token: user(claims) });
 // What the running server has told.
-const log = () => readFileSync('server.err', 'utf8')
+const log = () => readFileSync(`${process.env.SERVER}.err`, 'utf8')
 	.split('"message":"listening"').at(-1);
 const base64 = (o) => Buffer.from(JSON.stringify(o)).toString('base64');
 
@@ -29,8 +29,11 @@ function altered(text, n) {
 	return parts.join('.');
 }
 
-// Neither a token nor what is in one.
+// Neither a token nor what is in one, nor what it is held against.
 function leaksNothing(...tokens) {
+	const keys = readFileSync('rsa.pub', 'utf8').split('\n').slice(1, 3);
+	for (const one of ['secret', 'previous', 'foreign', ...keys])
+		assert.ok(!log().includes(one), 'a key in the log');
 	for (const one of tokens)
 		for (const part of one.split('.').filter((p) => p.length > 20))
 			assert.ok(!log().includes(part), 'a token in the log');
@@ -67,6 +70,11 @@ function bad(claims) {
 		['info that is too deep', make({
 			info: JSON.parse('['.repeat(50) + ']'.repeat(50)) }),
 			'claim info is not what it must be'],
+		['base64 that is none', make({ b64info: 'e30' }),
+			'claim info is not what it must be'],
+		['such base64 of a channel', make({
+			subs: { made: { b64data: 'e30' } } }),
+		'claim subs is not what it must be'],
 		['a time that is text', make({ exp: String(at + 60) }),
 			'claim exp is not what it must be'],
 	];
@@ -115,6 +123,12 @@ const scenarios = {
 				'names none of the tenants'],
 			['no tenant, where several take tokens',
 				token({ sub: '42' }), 'names none of the tenants'],
+			['HS256 with the public key as secret, where that is all',
+				token(of('ec'), { key: readFileSync('p256.pub') }),
+				'no key here verifies'],
+			['RS256 where the key is on a curve', token(of('ec'),
+				{ alg: 'RS256', key: pem('rsa') }),
+				'no key here verifies'],
 			['ES256 with a foreign key', token(of('ec'),
 				{ alg: 'ES256', key: pem('foreign-p256') }),
 				'the signature does not match'],
@@ -146,6 +160,7 @@ const scenarios = {
 		}
 		// Clocks differ; an audience may be one of many.
 		for (const one of [user({ nbf: now() + 30, iat: now() + 30 }),
+			token(of('strict', { aud: 'app', iss: 'us' })),
 			token(of('strict', { aud: ['web', 'app'], iss: 'us' }))])
 			(await Client.open({ token: one })).gone();
 		leaksNothing(...ended.map(([, one]) => one));
@@ -269,7 +284,8 @@ const scenarios = {
 		const c = await open({ info: { n: 1 }, subs: {
 			'plain:raw': { info: { i: [1] }, data: { d: 'ü' } },
 			'plain:b64': { b64info: base64({ i: 2 }),
-				b64data: base64('d') },
+				info: 'not this', b64data: base64('d') },
+			'plain:null': { info: null, data: null },
 			'plain:over': { override: { presence: yes,
 				join_leave: yes, force_push_join_leave: yes,
 				force_recovery: yes } },
@@ -279,13 +295,15 @@ const scenarios = {
 		const { subs } = c.connected, client = c.connected.client;
 		assert.deepEqual(subs['plain:raw'], { data: { d: 'ü' } });
 		assert.deepEqual(subs['plain:b64'], { data: 'd' });
+		assert.deepEqual(subs['plain:null'], {});
 		assert.equal(subs['plain:over'].recoverable, true);
 		assert.equal(subs['plain:positioned'].positioned, true);
 		assert.equal(subs['plain:positioned'].recoverable, undefined);
 		const info = { user: '42', client, conn_info: { n: 1 } };
 		assert.deepEqual(await c.push('join', 'plain:over'), { info });
 		for (const [channel, chan_info] of [['plain:raw', { i: [1] }],
-			['plain:b64', { i: 2 }], ['plain:over', undefined]]) {
+			['plain:b64', { i: 2 }], ['plain:over', undefined],
+			['plain:null', undefined]]) {
 			await c.result('publish', { channel, data: 1 });
 			const pub = await c.push('pub', channel);
 			assert.deepEqual(pub.info,
@@ -345,6 +363,9 @@ const scenarios = {
 		const b64 = await c.subscribe('$b',
 			{ token: user({ channel: '$b', b64data: base64([2]) }) });
 		assert.deepEqual(b64.data, [2]);
+		// Of a namespace that lets nobody subscribe without one.
+		assert.deepEqual(await c.error('subscribe',
+			{ channel: 'plain:x' }), [103, 'permission denied']);
 		const over = await c.subscribe('plain:x', { token: user({
 			channel: 'plain:x', override: {
 				force_recovery: { value: true } } }) });
@@ -354,16 +375,25 @@ const scenarios = {
 	// exp says until when the token is good, expire_at until when one may
 	// stay; 0: for ever. The one who may not tells when it is late enough.
 	async 'expire-at'() {
-		const exp = now() + 1;
+		const exp = now() + 3;
 		const stays = await open({ exp, expire_at: 0 });
 		const later = await open({ exp, expire_at: exp + 3600 });
 		const goes = await open({ exp });
 		assert.equal(stays.connected.expires, undefined);
 		assert.equal(later.connected.expires, true);
 		assert.ok(later.connected.ttl > 3590);
+		const sub = await stays.subscribe('$x', { token:
+			user({ channel: '$x', exp: exp + 1, expire_at: 0 }) });
+		assert.equal(sub.expires, undefined);
 		assert.deepEqual(await goes.closed(), [3005, 'connection expired']);
-		await stays.sofar();
+		await until('the end of both tokens', () => now() > exp + 1);
 		await later.sofar();
+		assert.ok((await stays.sofar()).every((m) =>
+			!m.push?.unsubscribe));
+		// It lets stay who is there; nobody comes in by it any more.
+		const late = await Client.open(null);
+		assert.deepEqual(await late.error('connect', { token:
+			user({ exp, expire_at: 0 }) }), [109, 'token expired']);
 		// More seconds than a client can count.
 		const far = await open({ exp: 99999999999 });
 		assert.equal(far.connected.ttl, 2 ** 32 - 1);
@@ -371,10 +401,10 @@ const scenarios = {
 
 	// With a new token in time one stays, without one one goes.
 	async refresh() {
-		const exp = now() + 2;
+		const exp = now() + 3;
 		const stays = await open({ exp });
 		const goes = await open({ exp });
-		assert.ok(stays.connected.ttl <= 2);
+		assert.ok(stays.connected.ttl <= 3);
 		const result = await stays.result('refresh',
 			{ token: user({ exp: exp + 3600, info: { n: 2 } }) });
 		assert.equal(result.expires, true);
@@ -429,14 +459,14 @@ const scenarios = {
 	},
 
 	async 'sub-refresh'() {
-		const exp = now() + 2;
+		const exp = now() + 3;
 		const at = (claims) => ({ channel: '$x',
 			token: user({ channel: '$x', exp, ...claims }) });
 		const stays = await open(), goes = await open();
 		for (const c of [stays, goes]) {
 			const result = await c.result('subscribe', at({}));
 			assert.equal(result.expires, true);
-			assert.ok(result.ttl <= 2);
+			assert.ok(result.ttl <= 3);
 		}
 		const result = await stays.result('sub_refresh',
 			at({ exp: exp + 3600 }));
@@ -463,7 +493,7 @@ const scenarios = {
 
 	// Time past the end, for those who are slow with their new token.
 	async grace() {
-		const exp = now() + 1;
+		const exp = now() + 3;
 		const c = await open({ exp });
 		await until('the end of the token', () => now() > exp);
 		await c.result('refresh', { token: user({ exp: now() + 60 }) });
@@ -482,8 +512,10 @@ const scenarios = {
 			'/connection/websocket', { websocket: WebSocket,
 			getToken: make('connection', {}) });
 		const sub = c.newSubscription('$x',
-			{ getToken: make('subscription', { channel: '$x' }) });
-		const seen = [];
+			{ getToken: make('subscription',
+				{ channel: '$x', data: { hi: 1 } }) });
+		const seen = [], data = [];
+		sub.on('subscribed', (s) => data.push(s.data));
 		sub.on('publication', (p) => seen.push(p.data));
 		sub.subscribe();
 		c.connect();
@@ -498,6 +530,7 @@ const scenarios = {
 		await until('publication', () => seen.length > 0);
 		assert.deepEqual(seen, ['still']);
 		assert.deepEqual(ends, []);
+		assert.deepEqual(data, [{ hi: 1 }]);
 	},
 
 	// Channels for users: of one, of two, and each one's own.
@@ -517,6 +550,14 @@ const scenarios = {
 			'news#42,'])
 			assert.deepEqual(await b.error('subscribe', { channel }),
 				denied, channel);
+		const third = await open({ sub: '4' });
+		for (const channel of ['dialog#42,43', '#42', '#', 'news#42'])
+			assert.deepEqual(await third.error('subscribe',
+				{ channel }), denied, channel);
+		// Who is called like two users has no channel of his own.
+		const both = await Client.open(null);
+		assert.equal((await both.error('connect',
+			{ token: user({ sub: '42,43' }) }))[0], 107);
 		assert.deepEqual(await a.error('subscribe', { channel: '$x' }),
 			denied);
 		// A token opens them all.
@@ -525,8 +566,9 @@ const scenarios = {
 		assert.ok((await b.sofar()).every((m) => !m.push?.pub));
 		const nobody = await open({ sub: '' });
 		assert.equal(nobody.connected.subs, undefined);
-		assert.deepEqual(await nobody.error('subscribe',
-			{ channel: '#' }), denied);
+		for (const channel of ['#', 'dialog#42,43', 'dialog#42,'])
+			assert.deepEqual(await nobody.error('subscribe',
+				{ channel }), denied, channel);
 	},
 
 	// A few lines a second, the rest as a number.
