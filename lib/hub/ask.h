@@ -76,7 +76,8 @@ struct dn_gather {
 struct dn_ask_subscribe {
 	struct dn_who who;
 	bool recover, reject_unrecovered;
-	bool force_recovery, force_positioning; /* wherever there is a stream */
+	/* Of the namespace, unless a token or a server key says otherwise. */
+	bool force_recovery, force_positioning;
 	bool ask_recoverable, ask_positioned;
 	/* Whether it is counted among those who are there, and whether the
 	 * others hear of it; the same at its unsubscribe. */

@@ -325,12 +325,11 @@ void dn_hub_subscribe(struct dn_hub *hub, struct dn_ask *ask)
 
 	s->recoverable =
 	    stream &&
-	    (s->force_recovery || ns->force_recovery ||
+	    (s->force_recovery ||
 		(ns->allow_recovery && (s->ask_recoverable || s->recover)));
 	s->positioned =
-	    stream &&
-	    (s->recoverable || s->force_positioning || ns->force_positioning ||
-		(ns->allow_positioning && s->ask_positioned));
+	    stream && (s->recoverable || s->force_positioning ||
+			  (ns->allow_positioning && s->ask_positioned));
 	s->was_recovering =
 	    s->recoverable &&
 	    (s->recover || (is_cache(ask) && ns->auto_cache_recover));

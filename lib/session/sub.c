@@ -414,8 +414,10 @@ void dn_sub_join(struct dn_session *s, const struct dn_conf_ns *ns,
 	a->present = sub->present;
 	a->told = sub->tells;
 	/* One with a server key has its position wherever there is one. */
-	a->force_recovery = s->server || o->override.force_recovery > 0;
-	a->force_positioning = o->override.force_positioning > 0;
+	a->force_recovery = s->server || overridden(o->override.force_recovery,
+					     ns->force_recovery);
+	a->force_positioning =
+	    overridden(o->override.force_positioning, ns->force_positioning);
 	a->recover = o->recover;
 	a->reject_unrecovered = o->reject_unrecovered;
 	a->ask_recoverable = o->ask_recoverable;

@@ -291,6 +291,9 @@ const scenarios = {
 				force_recovery: yes } },
 			'plain:positioned': { override: { force_positioning: yes } },
 			'quiet': { override: { join_leave: no, presence: no } },
+			'forced:not': { override: { force_recovery: no,
+				force_positioning: no } },
+			'forced:half': { override: { force_recovery: no } },
 		} });
 		const { subs } = c.connected, client = c.connected.client;
 		assert.deepEqual(subs['plain:raw'], { data: { d: 'ü' } });
@@ -299,6 +302,9 @@ const scenarios = {
 		assert.equal(subs['plain:over'].recoverable, true);
 		assert.equal(subs['plain:positioned'].positioned, true);
 		assert.equal(subs['plain:positioned'].recoverable, undefined);
+		assert.deepEqual(subs['forced:not'], {});
+		assert.equal(subs['forced:half'].positioned, true);
+		assert.equal(subs['forced:half'].recoverable, undefined);
 		const info = { user: '42', client, conn_info: { n: 1 } };
 		assert.deepEqual(await c.push('join', 'plain:over'), { info });
 		for (const [channel, chan_info] of [['plain:raw', { i: [1] }],

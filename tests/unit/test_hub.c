@@ -145,6 +145,7 @@ static void subscribe(const char *channel, bool recover, uint64_t offset)
 	ask->subscribe.who.client = DN_STR("c1");
 	ask->subscribe.who.info = DN_STR("{\"user\":\"\",\"client\":\"c1\"}");
 	ask->subscribe.present = ask->subscribe.told = true;
+	ask->subscribe.force_recovery = true;
 	ask->subscribe.recover = recover;
 	ask->subscribe.offset = offset;
 	ask->subscribe.gather.limit = 300;
