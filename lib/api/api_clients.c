@@ -99,7 +99,8 @@ static const char *read_subscribe(struct subscribe *sub)
 	if (!read_time(tour, "expire_at", &sub->expires_s) ||
 	    is_over(sub->expires_s))
 		return "expire_at: a time to come in seconds is needed";
-	sub->override = dn_session_override(override.raw);
+	if (!dn_session_read_override(override, &sub->override))
+		return "override: an object of {\"value\": BOOLEAN} is needed";
 	return NULL;
 }
 

@@ -86,15 +86,16 @@ static int may_subscribe(const struct dn_permit_who *who,
 		    "token");
 	if (!dn_channel_is_limited(channel))
 		return by_grant(who, DN_PERMIT_SUBSCRIBE, ns, err);
+	/* First what no option of the namespace would change. */
+	if (!dn_channel_is_for(channel, who->user))
+		return dn_err_set(err, -EACCES,
+		    "the channel is for the users behind its \"#\"; others "
+		    "need a subscription token");
 	if (!ns->allow_user_limited_channels)
 		return dn_err_set(err, -EACCES,
 		    "the namespace \"%s\" needs allow_user_limited_channels "
 		    "for a channel with \"#\"",
 		    ns->name);
-	if (!dn_channel_is_for(channel, who->user))
-		return dn_err_set(err, -EACCES,
-		    "the channel is for the users behind its \"#\"; others "
-		    "need a subscription token");
 	return 0;
 }
 

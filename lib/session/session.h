@@ -116,7 +116,10 @@ void dn_session_reloaded(struct dn_session *session);
 void dn_session_doom(struct dn_session *session);
 void dn_session_end_doomed(struct dn_loop *loop);
 
-/* Reads an `override` object. */
+/* Reads an `override` object, where there is one; false: it is none. */
+bool dn_session_read_override(
+    struct dn_json json, struct dn_sub_override *override);
+/* The same of raw JSON or nothing; what is wrong in it counts for nothing. */
 struct dn_sub_override dn_session_override(struct dn_str raw);
 /* The server says when it ends (0: never) and, unless info is unset, what is
  * known of it (JSON). */

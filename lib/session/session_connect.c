@@ -101,6 +101,10 @@ static bool by_token(struct dn_session *s, uint32_t id, struct dn_str token,
 		return false;
 	}
 	if (claims->sub.n == 0 && s->tenant->disallow_anonymous_tokens) {
+		dn_refusal(s->loop, &s->refusals,
+		    "connection token of tenant %s refused: "
+		    "disallow_anonymous_connection_tokens, and it has no user",
+		    s->tenant->name);
 		dn_conn_close(s->conn, 3507, "permission denied");
 		return false;
 	}
@@ -132,6 +136,9 @@ static bool anonymous(struct dn_session *s)
 			s->tenant = t;
 	}
 	if (s->tenant == NULL) {
+		dn_refusal(s->loop, &s->refusals,
+		    "connect refused: without a token, and there is not just "
+		    "one tenant with allow_anonymous_connect_without_token");
 		dn_conn_close(s->conn, 3501,
 		    "bad request: a token or a server key is needed");
 		return false;
@@ -327,6 +334,27 @@ void dn_command_connect(
 	dn_session_connect(s, id, params, &(struct dn_connect_extra){0});
 }
 
+static bool is(struct dn_json value, enum dn_json_type type)
+{
+	return value.type == type || value.type == DN_JSON_NONE ||
+	       value.type == DN_JSON_NULL;
+}
+
+/* What would be taken for nothing: who sends a token is not to be let in as
+ * nobody. False with the connection closed. */
+static bool check(struct dn_session *s, struct dn_json params)
+{
+	const char *why = NULL;
+
+	if (!is(dn_json_member(params, "token"), DN_JSON_STRING))
+		why = "bad request: token is no string";
+	else if (!is(dn_json_member(params, "subs"), DN_JSON_OBJECT))
+		why = "bad request: subs is no object";
+	if (why != NULL)
+		dn_conn_close(s->conn, 3501, why);
+	return why == NULL;
+}
+
 void dn_session_connect(struct dn_session *s, uint32_t id,
     struct dn_json params, const struct dn_connect_extra *extra)
 {
@@ -336,6 +364,8 @@ void dn_session_connect(struct dn_session *s, uint32_t id,
 
 	if (token.n == 0)
 		token = extra->token;
+	if (!check(s, params))
+		return;
 	dn_uuid(s->client);
 	if (!s->server &&
 	    (token.n > 0 ? !by_token(s, id, token, &claims) : !anonymous(s)))

@@ -99,12 +99,14 @@ static size_t part_of_reply(struct dn_json positions, struct dn_json resumed)
 		   : DN_RECOVERY_BYTES_MAX;
 }
 
+/* why is for the log. */
 static bool fails(struct dn_session *s, struct dn_str channel, unsigned code,
-    const char *message)
+    const char *message, const char *why)
 {
 	dn_refusal(s->loop, &s->refusals,
-	    "connect refused: server-side subscription to \"%.*s\": %s",
-	    DN_FMT(channel), message);
+	    "tenant %s: user \"%.*s\": connect refused: channel \"%.*s\": "
+	    "%s: %s",
+	    s->tenant->name, DN_FMT(s->user), DN_FMT(channel), message, why);
 	dn_session_connect_fails(s, code, message);
 	return false;
 }
@@ -120,13 +122,19 @@ static bool join(
 	struct dn_err err;
 
 	if (dn_channel_check(channel, &err) != 0)
-		return fails(s, DN_STR("(not shown)"), 107, "bad request");
+		return fails(
+		    s, DN_STR("(not shown)"), 107, "bad request", err.text);
 	if (dn_map_get(&s->subs, channel) != NULL)
 		return true;
 	ns = dn_conf_ns(s->tenant, channel);
 	if (ns == NULL)
-		return fails(s, channel, 102, "unknown channel");
+		return fails(s, channel, 102, "unknown channel",
+		    "there is no such namespace");
 	if (max > 0 && j->joined >= max) {
+		dn_refusal(s->loop, &s->refusals,
+		    "tenant %s: user \"%.*s\": connect refused: more channels "
+		    "than client_channel_limit (%u)",
+		    s->tenant->name, DN_FMT(s->user), max);
 		dn_conn_close(s->conn, 3505, "channel limit");
 		return false;
 	}
@@ -224,9 +232,30 @@ static bool join_personal(struct joining *j)
 	if (dn_permit_personal(s->tenant, s->user, &name, &err) == 0)
 		go_on = join(j, dn_buf_view(&name), &opts);
 	else
-		go_on = fails(s, s->user, 107, "bad request");
+		go_on = fails(
+		    s, DN_STR("(personal)"), 107, "bad request", err.text);
 	dn_buf_release(&name);
 	return go_on;
+}
+
+/* Whether a one-way client may have what it asks for; what join() tells it
+ * does not look at. */
+static bool may_ask(struct dn_session *s, struct dn_str channel)
+{
+	const struct dn_conf_ns *ns = NULL;
+	struct dn_err err;
+
+	if (dn_channel_check(channel, NULL) == 0)
+		ns = dn_conf_ns(s->tenant, channel);
+	if (ns == NULL)
+		return true;
+	if (!s->server && !dn_conf_ns_takes(ns, channel))
+		return fails(s, channel, 107, "bad request",
+		    "the name does not match channel_regex");
+	if (dn_session_may_subscribe(s, ns, channel, false, &err))
+		return true;
+	dn_session_connect_fails(s, 103, "permission denied");
+	return false;
 }
 
 /* What a one-way client asks for. */
@@ -236,8 +265,6 @@ static void join_asked(struct joining *j, struct dn_json subs)
 	struct dn_json item;
 	struct dn_str key, channel;
 	struct dn_buf text = {0};
-	struct dn_err err;
-	const struct dn_conf_ns *ns;
 	bool go_on = true;
 
 	if (subs.type != DN_JSON_OBJECT)
@@ -247,14 +274,9 @@ static void join_asked(struct joining *j, struct dn_json subs)
 		struct dn_sub_opts opts = {.override = DN_SUB_NO_OVERRIDE};
 
 		key_text(key, &channel, &text);
-		if (dn_map_get(&j->s->subs, channel) != NULL)
-			continue;
-		ns = dn_conf_ns(j->s->tenant, channel);
-		if (ns != NULL &&
-		    !dn_session_may_subscribe(j->s, ns, channel, false, &err))
-			go_on = fails(j->s, channel, 103, "permission denied");
-		else
-			go_on = join(j, channel, &opts);
+		if (dn_map_get(&j->s->subs, channel) == NULL)
+			go_on =
+			    may_ask(j->s, channel) && join(j, channel, &opts);
 	}
 	dn_buf_release(&text);
 }

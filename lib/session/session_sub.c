@@ -13,7 +13,17 @@
 #include "record/tagfilter.h"
 #include "session/session_impl.h"
 
+#define NO_MATCH "the name does not match channel_regex"
+
 /* --- whether it may ------------------------------------------------------ */
+
+static void log_channel(
+    struct dn_session *s, struct dn_str channel, const char *why)
+{
+	dn_refusal(s->loop, &s->refusals,
+	    "tenant %s: user \"%.*s\" may not subscribe to \"%.*s\": %s",
+	    s->tenant->name, DN_FMT(s->user), DN_FMT(channel), why);
+}
 
 bool dn_session_may_subscribe(struct dn_session *s, const struct dn_conf_ns *ns,
     struct dn_str channel, bool has_token, struct dn_err *err)
@@ -23,9 +33,7 @@ bool dn_session_may_subscribe(struct dn_session *s, const struct dn_conf_ns *ns,
 
 	if (dn_permit(&who, DN_PERMIT_SUBSCRIBE, ns, channel, err) == 0)
 		return true;
-	dn_refusal(s->loop, &s->refusals,
-	    "tenant %s: user \"%.*s\" may not subscribe to \"%.*s\": %s",
-	    s->tenant->name, DN_FMT(s->user), DN_FMT(channel), err->text);
+	log_channel(s, channel, err->text);
 	return false;
 }
 
@@ -45,29 +53,54 @@ static void refuse(struct dn_session *s, uint32_t id, unsigned code,
 
 /* --- its token ----------------------------------------------------------- */
 
-static void read_override(struct dn_json object, const char *name, int8_t *out)
+static bool is_absent(struct dn_json value)
 {
-	struct dn_json member = dn_json_member(object, name);
-	bool value;
+	return value.type == DN_JSON_NONE || value.type == DN_JSON_NULL;
+}
 
-	if (member.type == DN_JSON_OBJECT &&
-	    dn_json_bool(dn_json_member(member, "value"), &value))
-		*out = value;
+/* {"value": BOOLEAN}; an absent one, or one without a value, leaves *out. */
+static bool read_override(struct dn_json object, const char *name, int8_t *out)
+{
+	struct dn_json member = dn_json_member(object, name), value;
+	bool on;
+
+	if (is_absent(member))
+		return true;
+	if (member.type != DN_JSON_OBJECT)
+		return false;
+	value = dn_json_member(member, "value");
+	if (is_absent(value))
+		return true;
+	if (!dn_json_bool(value, &on))
+		return false;
+	*out = on;
+	return true;
+}
+
+bool dn_session_read_override(struct dn_json json, struct dn_sub_override *o)
+{
+	bool good = json.type == DN_JSON_OBJECT;
+
+	*o = DN_SUB_NO_OVERRIDE;
+	if (!good)
+		return is_absent(json);
+	good &= read_override(json, "presence", &o->presence);
+	good &= read_override(json, "join_leave", &o->join_leave);
+	good &= read_override(
+	    json, "force_push_join_leave", &o->force_push_join_leave);
+	good &= read_override(json, "force_positioning", &o->force_positioning);
+	good &= read_override(json, "force_recovery", &o->force_recovery);
+	return good;
 }
 
 struct dn_sub_override dn_session_override(struct dn_str raw)
 {
-	struct dn_sub_override o = DN_SUB_NO_OVERRIDE;
-	struct dn_json object = {DN_JSON_OBJECT, raw};
+	struct dn_json json = {DN_JSON_NONE, raw};
+	struct dn_sub_override o;
 
-	if (raw.n == 0 || dn_json_type_of(raw.p[0]) != DN_JSON_OBJECT)
-		return o;
-	read_override(object, "presence", &o.presence);
-	read_override(object, "join_leave", &o.join_leave);
-	read_override(
-	    object, "force_push_join_leave", &o.force_push_join_leave);
-	read_override(object, "force_positioning", &o.force_positioning);
-	read_override(object, "force_recovery", &o.force_recovery);
+	if (raw.n > 0)
+		json.type = dn_json_type_of(raw.p[0]);
+	(void)dn_session_read_override(json, &o);
 	return o;
 }
 
@@ -214,17 +247,19 @@ static const struct dn_conf_ns *check(
 		return NULL;
 	}
 	ns = dn_conf_ns(s->tenant, channel);
-	if (ns == NULL)
+	if (ns == NULL) {
+		log_channel(s, channel, "there is no such namespace");
 		dn_session_error(s, id, 102, "unknown channel");
-	else if (dn_map_get(&s->subs, channel) != NULL)
+	} else if (dn_map_get(&s->subs, channel) != NULL) {
 		dn_session_error(s, id, 105, "already subscribed");
-	else if (!s->server && max > 0 && s->subs.count >= max)
+	} else if (!s->server && max > 0 && s->subs.count >= max) {
 		dn_session_error(s, id, 106, "limit exceeded");
-	else if (!s->server && !dn_conf_ns_takes(ns, channel))
-		refuse(s, id, 107, "bad request",
-		    "the name does not match channel_regex");
-	else
+	} else if (!s->server && !dn_conf_ns_takes(ns, channel)) {
+		log_channel(s, channel, NO_MATCH);
+		refuse(s, id, 107, "bad request", NO_MATCH);
+	} else {
 		return ns;
+	}
 	return NULL;
 }
 

@@ -15,9 +15,16 @@ const user = (claims) => token({ sub: '42', ...claims });
 const open = (claims = {}) => Client.open({ token: user(claims) });
 const unconnected = () => Client.open(null);
 
+const log = () => readFileSync('server.err', 'utf8');
+const uni = (channel) =>
+	fetch(`${process.env.DNOT_URL}/connection/uni_http_stream`, {
+		method: 'POST',
+		headers: { authorization: `Bearer ${user()}` },
+		body: JSON.stringify({ subs: { [channel]: {} } }),
+	});
+
 function reloads() {
-	return readFileSync('server.err', 'utf8')
-		.split('configuration reloaded').length - 1;
+	return log().split('configuration reloaded').length - 1;
 }
 
 // The server takes another configuration, which codes.bats made.
@@ -73,6 +80,11 @@ const scenarios = {
 		const c = await open();
 		await errors(c,
 			[102, 'unknown channel', 'subscribe', { channel: 'no:x' }]);
+		await until('the log', () => log().match(
+			/may not subscribe to .*no:x.*no such namespace/));
+		assert.match(await (await uni('no:y')).text(), /"code":3004/);
+		await until('the log', () => log().match(
+			/connect refused: .*no:y.*no such namespace/));
 		for (const method of ['publish', 'history', 'presence',
 			'presence_stats'])
 			await errors(c, [102, 'unknown channel: no namespace "no"',
@@ -141,6 +153,20 @@ const scenarios = {
 		await bad('since.offset', 'history', { channel: 'x', limit: 1,
 			reverse: true, since: { offset: 0, epoch: '' } });
 		await bad('limit', 'history', { channel: 'x', limit: 'many' });
+
+		// A one-way client's channels have to match, too.
+		await until('the log', () => log().match(
+			/may not subscribe to .*digits:x.*channel_regex/));
+		assert.match(await (await uni('digits:y')).text(), /"code":3004/);
+		await until('the log', () => log().match(
+			/connect refused: .*digits:y.*channel_regex/));
+		const long = 'closed:' + 'x'.repeat(255);
+		assert.match(await (await uni(long)).text(), /"code":3004/);
+		await until('the log', () => log().match(/connect refused.*255/));
+		assert.ok(!log().includes(long), 'only names are logged');
+		const { value } = await (await uni('digits:5')).body
+			.pipeThrough(new TextDecoderStream()).getReader().read();
+		assert.ok(JSON.parse(value).connect.subs['digits:5'], value);
 	},
 
 	async 108() {
@@ -370,6 +396,14 @@ const scenarios = {
 
 	async 3501() {
 		const bad = 'bad request: ';
+		for (const [params, why] of [
+			[{ token: 5 }, 'token is no string'],
+			[{ token: {} }, 'token is no string'],
+			[{ subs: ['x'] }, 'subs is no object']]) {
+			const c = await unconnected();
+			c.send(['connect', params]);
+			assert.deepEqual(await c.closed(), [3501, bad + why]);
+		}
 		await refused(3501, bad + 'malformed JSON', '', '{', '\n',
 			'[1,]', '{"id":1 "ping":{}}',
 			'{"id":1,"ping":{}}\n{"id":2,"ping":{}');
@@ -420,6 +454,8 @@ const scenarios = {
 		c.send(['connect', {}]);
 		assert.deepEqual(await c.closed(),
 			[3501, 'bad request: a token or a server key is needed']);
+		await until('the log', () => log().match(
+			/connect refused: .*allow_anonymous_connect_without_token/));
 	},
 
 	// What comes before the bad command is obeyed, answered or not.
@@ -485,6 +521,8 @@ const scenarios = {
 		c.send(['connect',
 			{ token: user({ channels: ['a', 'b', 'c', 'd'] }) }]);
 		assert.deepEqual(await c.closed(), [3505, 'channel limit']);
+		await until('the log', () => log().match(
+			/connect refused: more channels than client_channel_limit/));
 		const three = await open({ channels: ['a', 'b', 'c', 'a'] });
 		assert.deepEqual(Object.keys(three.connected.subs).sort(),
 			['a', 'b', 'c']);
