@@ -4,6 +4,12 @@
  * there, while history, keys or flights are, and then for as long as their
  * position has to be remembered (history_meta_ttl). Housekeeping goes round
  * them in slices.
+ *
+ * Of those where no offset was ever given only so many are kept unused:
+ * anybody who may subscribe can name as many as he likes. One that was dropped
+ * comes back with the same epoch, since all channels begin with the hub's;
+ * when one that gave offsets is forgotten, the hub begins another epoch, so
+ * that none of it is believed to go on.
  */
 #include <fnmatch.h>
 #include <stdlib.h>
@@ -11,8 +17,9 @@
 #include "hub/hub_impl.h"
 
 enum {
-	ROUND_SLICE = 2000,       /* channels a tick of housekeeping looks at */
-	UNUSED_TTL_US = 600000000 /* a channel nobody ever published to */
+	ROUND_SLICE = 2000, /* channels a tick of housekeeping looks at */
+	UNUSED_MAX = 10000, /* channels without offsets, and */
+	UNUSED_TTL_US = 600000000, /* for how long they are kept */
 };
 
 struct dn_str dn_hub_key(char *buf, struct dn_str tenant, struct dn_str channel)
@@ -33,6 +40,19 @@ unsigned dn_hub_owner(
 			  loops);
 }
 
+/* Random, of letters and digits that need no escape anywhere. */
+static void new_epoch(const struct dn_hub *hub, char out[DN_EPOCH_MAX])
+{
+	static const char digits[] = "abcdefghijklmnopqrstuvwxyz234567";
+	unsigned char r[8];
+	unsigned i;
+
+	hub->io->random(hub->arg, r, sizeof(r));
+	for (i = 0; i < sizeof(r); i++)
+		out[i] = digits[r[i] % 32];
+	out[i] = '\0';
+}
+
 struct dn_hub *dn_hub_new(unsigned loop, unsigned loops, struct dn_wheel *wheel,
     struct dn_stats *stats, const struct dn_hub_io *io, void *arg)
 {
@@ -45,6 +65,8 @@ struct dn_hub *dn_hub_new(unsigned loop, unsigned loops, struct dn_wheel *wheel,
 	hub->io = io;
 	hub->arg = arg;
 	hub->taken_last = &hub->taken_first;
+	hub->unused_last = &hub->unused;
+	new_epoch(hub, hub->epoch);
 	return hub;
 }
 
@@ -64,9 +86,34 @@ static void free_members(struct dn_chan *chan)
 	dn_map_release(&chan->users);
 }
 
+static void unused_add(struct dn_hub *hub, struct dn_chan *chan)
+{
+	chan->unused_next = NULL;
+	chan->unused_prev = hub->unused_last;
+	*hub->unused_last = chan;
+	hub->unused_last = &chan->unused_next;
+	hub->unused_n++;
+}
+
+static void unused_remove(struct dn_hub *hub, struct dn_chan *chan)
+{
+	if (chan->unused_prev == NULL)
+		return;
+	*chan->unused_prev = chan->unused_next;
+	if (chan->unused_next != NULL)
+		chan->unused_next->unused_prev = chan->unused_prev;
+	else
+		hub->unused_last = chan->unused_prev;
+	chan->unused_prev = NULL;
+	hub->unused_n--;
+}
+
 static void chan_free(struct dn_hub *hub, struct dn_chan *chan)
 {
 	DN_ASSERT(dn_map_remove(&hub->chans, chan->key) == chan);
+	unused_remove(hub, chan);
+	if (chan->assigned > 0)
+		new_epoch(hub, hub->epoch);
 	if (chan->next == chan) {
 		hub->round = NULL;
 	} else {
@@ -124,17 +171,9 @@ static struct dn_hub_tenant *tenant_get(struct dn_hub *hub, struct dn_str name)
 	return tenant;
 }
 
-/* Random, of letters and digits that need no escape anywhere. */
 void dn_chan_new_epoch(struct dn_hub *hub, struct dn_chan *chan)
 {
-	static const char digits[] = "abcdefghijklmnopqrstuvwxyz234567";
-	unsigned char r[8];
-	unsigned i;
-
-	hub->io->random(hub->arg, r, sizeof(r));
-	for (i = 0; i < sizeof(r); i++)
-		chan->epoch[i] = digits[r[i] % 32];
-	chan->epoch[i] = '\0';
+	new_epoch(hub, chan->epoch);
 }
 
 struct dn_str dn_chan_epoch_of(const struct dn_chan *chan, uint64_t offset)
@@ -164,7 +203,7 @@ static struct dn_chan *chan_new(
 	chan->tenant = tenant_get(hub, tenant);
 	chan->key = dn_hub_key(bytes, tenant, name);
 	chan->name = (struct dn_str){bytes + tenant.n + 1, name.n};
-	dn_chan_new_epoch(hub, chan);
+	memcpy(chan->epoch, hub->epoch, sizeof(chan->epoch));
 	if (hub->round == NULL) {
 		chan->next = chan->prev = hub->round = chan;
 	} else {
@@ -193,12 +232,34 @@ struct dn_chan *dn_chan_get(struct dn_hub *hub, struct dn_str tenant,
 	return chan;
 }
 
+static bool chan_is_unused(const struct dn_chan *chan)
+{
+	return chan->subs_n == 0 && chan->busy == 0 && chan->ring.count == 0 &&
+	       chan->keys.count == 0;
+}
+
 static bool chan_idle(const struct dn_chan *chan, int64_t now)
 {
 	int64_t keep = chan->assigned > 0 ? chan->meta_ttl_us : UNUSED_TTL_US;
 
-	return chan->subs_n == 0 && chan->busy == 0 && chan->ring.count == 0 &&
-	       chan->keys.count == 0 && now - chan->touched_us > keep;
+	return chan_is_unused(chan) && now - chan->touched_us > keep;
+}
+
+void dn_chan_hold(struct dn_hub *hub, struct dn_chan *chan)
+{
+	unused_remove(hub, chan);
+	chan->busy++;
+}
+
+void dn_chan_release(struct dn_hub *hub, struct dn_chan *chan)
+{
+	DN_ASSERT(chan->busy > 0);
+	chan->busy--;
+	if (chan->assigned > 0 || !chan_is_unused(chan))
+		return;
+	unused_add(hub, chan);
+	if (hub->unused_n > UNUSED_MAX)
+		chan_free(hub, hub->unused);
 }
 
 void dn_hub_tick(struct dn_hub *hub, const struct dn_conf *conf)
@@ -365,9 +426,11 @@ static void unsubscribe(struct dn_hub *hub, struct dn_ask *ask)
 	chan->touched_us = hub->io->wall_us(hub->arg);
 	if (ask->subscribe.present)
 		m = member_remove(chan, ask->subscribe.who.client);
+	dn_chan_hold(hub, chan);
 	dn_hub_answer(hub, ask);
 	if (m != NULL && told)
 		tell_presence(hub, chan, false, m->info);
+	dn_chan_release(hub, chan);
 	free(m);
 }
 
@@ -465,24 +528,34 @@ uint32_t dn_hub_fanout(
 	return chan->subs_n;
 }
 
+static void ask_chan(struct dn_hub *hub, struct dn_ask *ask, dn_hub_act *act)
+{
+	struct dn_chan *chan = dn_chan_get(
+	    hub, dn_str_of(ask->tenant->name), ask->channel, ask->ns);
+
+	dn_chan_hold(hub, chan);
+	act(hub, chan, ask);
+	dn_chan_release(hub, chan);
+}
+
 void dn_hub_ask(struct dn_hub *hub, struct dn_ask *ask)
 {
 	switch (ask->op) {
 	case DN_ASK_PUBLISH:
-		dn_hub_publish(hub, ask);
+		ask_chan(hub, ask, dn_hub_publish);
 		return;
 	case DN_ASK_REDELIVER:
-		dn_hub_redeliver(hub, ask);
+		ask_chan(hub, ask, dn_hub_redeliver);
 		return;
 	case DN_ASK_SUBSCRIBE:
-		dn_hub_subscribe(hub, ask);
+		ask_chan(hub, ask, dn_hub_subscribe);
 		return;
 	case DN_ASK_UNSUBSCRIBE:
 		unsubscribe(hub, ask);
 		return;
 	case DN_ASK_HISTORY:
 	case DN_ASK_HISTORY_REMOVE:
-		dn_hub_history(hub, ask);
+		ask_chan(hub, ask, dn_hub_history);
 		return;
 	case DN_ASK_PRESENCE:
 	case DN_ASK_PRESENCE_STATS:

@@ -57,7 +57,7 @@ struct dn_flight *dn_flight_new(struct dn_hub *hub, struct dn_chan *chan,
 	flight->accepted_us = chan->touched_us;
 	flight->deadline.fire = on_deadline;
 	memcpy(flight->epoch, chan->epoch, sizeof(flight->epoch));
-	chan->busy++;
+	dn_chan_hold(hub, chan);
 	hub->flights++;
 	return flight;
 }
@@ -81,7 +81,7 @@ void dn_flight_drop(struct dn_flight *flight)
 	if (flight->redelivery)
 		dn_map_remove(
 		    &flight->hub->redeliveries, dn_str_of(flight->uid));
-	flight->chan->busy--;
+	dn_chan_release(flight->hub, flight->chan);
 	flight->hub->flights--;
 	dn_frame_unref(&flight->frame);
 	dn_conf_unref(&flight->conf);

@@ -159,8 +159,8 @@ static void on_read(void *loop, struct dn_logreq *req)
 	}
 	if (g->have == before && !g->full && !g->hole)
 		skip_missing(chan, g);
-	chan->busy--;
 	go_on(reading->hub, chan, ask);
+	dn_chan_release(reading->hub, chan);
 	free(reading);
 	dn_logreq_free(req);
 }
@@ -205,7 +205,7 @@ static void read_log(
 	req->bytes_max = g->bytes_max;
 	req->ctx = reading;
 	req->done = on_read;
-	chan->busy++;
+	dn_chan_hold(hub, chan);
 	hub->io->log_push(hub->arg, req);
 }
 
@@ -315,12 +315,11 @@ static void start_recovery(const struct dn_chan *chan, struct dn_ask *ask)
 		  chan->top - s->offset > g->limit;
 }
 
-void dn_hub_subscribe(struct dn_hub *hub, struct dn_ask *ask)
+void dn_hub_subscribe(
+    struct dn_hub *hub, struct dn_chan *chan, struct dn_ask *ask)
 {
 	struct dn_ask_subscribe *s = &ask->subscribe;
 	const struct dn_conf_ns *ns = ask->ns;
-	struct dn_chan *chan =
-	    dn_chan_get(hub, dn_str_of(ask->tenant->name), ask->channel, ns);
 	bool stream = ns->history_size > 0 || ns->log;
 
 	s->recoverable =
@@ -344,12 +343,11 @@ void dn_hub_subscribe(struct dn_hub *hub, struct dn_ask *ask)
 static void history_remove(
     struct dn_hub *hub, struct dn_chan *chan, struct dn_ask *ask);
 
-void dn_hub_history(struct dn_hub *hub, struct dn_ask *ask)
+void dn_hub_history(
+    struct dn_hub *hub, struct dn_chan *chan, struct dn_ask *ask)
 {
 	struct dn_ask_history *h = &ask->history;
 	struct dn_gather *g = &h->gather;
-	struct dn_chan *chan = dn_chan_get(
-	    hub, dn_str_of(ask->tenant->name), ask->channel, ask->ns);
 
 	if (ask->ns->history_size == 0 && !ask->ns->log) {
 		dn_ask_fail(ask, 108, "not available");
@@ -384,8 +382,8 @@ static void on_removed(void *loop, struct dn_logreq *req)
 	if (req->status != 0)
 		dn_ask_fail(reading->ask, 100,
 		    "internal server error: the log did not take it");
-	reading->chan->busy--;
 	dn_hub_answer(reading->hub, reading->ask);
+	dn_chan_release(reading->hub, reading->chan);
 	free(reading);
 	dn_logreq_free(req);
 }
@@ -414,6 +412,6 @@ static void history_remove(
 	req->row.offset = chan->top;
 	req->ctx = reading;
 	req->done = on_removed;
-	chan->busy++;
+	dn_chan_hold(hub, chan);
 	hub->io->log_push(hub->arg, req);
 }

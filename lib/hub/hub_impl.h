@@ -41,7 +41,8 @@ struct dn_member_user {
 
 struct dn_chan {
 	uint32_t magic;
-	struct dn_chan *next, *prev; /* housekeeping's round */
+	struct dn_chan *next, *prev;                /* housekeeping's round */
+	struct dn_chan *unused_next, **unused_prev; /* NULL: it is not there */
 	struct dn_hub_tenant *tenant;
 	struct dn_str key; /* tenant, NUL, channel */
 	struct dn_str name;
@@ -64,7 +65,7 @@ struct dn_chan {
 	struct dn_map members;
 	struct dn_map users;
 	struct dn_flight *held, *held_last; /* wait for the log, in order */
-	uint32_t busy; /* flights and asks that point here */
+	uint32_t busy; /* holds: flights and asks that point here */
 	uint32_t subs_n;
 	uint32_t subs[]; /* by loop; the key's bytes follow */
 };
@@ -83,6 +84,10 @@ struct dn_hub {
 	const struct dn_hub_io *io;
 	void *arg;
 	struct dn_map chans;
+	char epoch[DN_EPOCH_MAX]; /* of channels to come */
+	/* those without offsets that nobody uses, the oldest first */
+	struct dn_chan *unused, **unused_last;
+	size_t unused_n;
 	struct dn_chan *round; /* a ring of all channels */
 	struct dn_map tenants;
 	struct dn_map taken; /* struct dn_taken_id */
@@ -143,6 +148,10 @@ struct dn_chan *dn_chan_get(struct dn_hub *hub, struct dn_str tenant,
     struct dn_str name, const struct dn_conf_ns *ns);
 struct dn_chan *dn_chan_find(
     struct dn_hub *hub, struct dn_str tenant, struct dn_str name);
+/* It stays as long as it is held. */
+void dn_chan_hold(struct dn_hub *hub, struct dn_chan *chan);
+/* It may be gone afterwards. */
+void dn_chan_release(struct dn_hub *hub, struct dn_chan *chan);
 void dn_chan_new_epoch(struct dn_hub *hub, struct dn_chan *chan);
 /* Writes its position to the log (hub_load.c). */
 void dn_chan_save(struct dn_hub *hub, struct dn_chan *chan);
@@ -156,9 +165,14 @@ uint32_t dn_hub_fanout(
 bool dn_hub_is_taken(struct dn_hub *hub, struct dn_str uid);
 void dn_hub_note_taken(struct dn_hub *hub, struct dn_str uid);
 
+/* What an ask is about is held (dn_chan_hold) during the call; it is answered
+ * then or later. */
+typedef void dn_hub_act(
+    struct dn_hub *hub, struct dn_chan *chan, struct dn_ask *ask);
+
 /* hub_publish.c */
-void dn_hub_publish(struct dn_hub *hub, struct dn_ask *ask);
-void dn_hub_redeliver(struct dn_hub *hub, struct dn_ask *ask);
+dn_hub_act dn_hub_publish;
+dn_hub_act dn_hub_redeliver;
 
 /* hub_flight.c */
 struct dn_flight *dn_flight_new(struct dn_hub *hub, struct dn_chan *chan,
@@ -177,8 +191,8 @@ void dn_flight_wait(
 void dn_flight_log(struct dn_flight *flight, struct dn_str key);
 
 /* hub_history.c */
-void dn_hub_subscribe(struct dn_hub *hub, struct dn_ask *ask);
-void dn_hub_history(struct dn_hub *hub, struct dn_ask *ask);
+dn_hub_act dn_hub_subscribe;
+dn_hub_act dn_hub_history;
 /* hub.c: the end of a subscribe. */
 void dn_hub_join(struct dn_hub *hub, struct dn_chan *chan, struct dn_ask *ask);
 

@@ -113,11 +113,10 @@ static void remember(
 		dn_stat_add(&hub->stats->keys_cut, cut);
 }
 
-void dn_hub_publish(struct dn_hub *hub, struct dn_ask *ask)
+void dn_hub_publish(
+    struct dn_hub *hub, struct dn_chan *chan, struct dn_ask *ask)
 {
 	const struct dn_conf_ns *ns = ask->ns;
-	struct dn_chan *chan =
-	    dn_chan_get(hub, dn_str_of(ask->tenant->name), ask->channel, ns);
 	struct dn_idem *known =
 	    ask->publish.key.n == 0
 		? NULL
@@ -173,11 +172,10 @@ static void redelivered_before(struct dn_hub *hub, struct dn_ask *ask)
 	dn_hub_answer(hub, ask);
 }
 
-void dn_hub_redeliver(struct dn_hub *hub, struct dn_ask *ask)
+void dn_hub_redeliver(
+    struct dn_hub *hub, struct dn_chan *chan, struct dn_ask *ask)
 {
 	const struct dn_ask_redeliver *r = &ask->redeliver;
-	struct dn_chan *chan = dn_chan_get(
-	    hub, dn_str_of(ask->tenant->name), ask->channel, ask->ns);
 	struct dn_ring_entry *entry = dn_ring_find(&chan->ring, r->offset);
 	struct dn_flight *flight = dn_map_get(&hub->redeliveries, r->uid);
 

@@ -330,6 +330,50 @@ static void reloaded(void)
 	    "a newer one, after a crash and nothing more, does");
 }
 
+/* The epoch that the last answer tells. */
+static void epoch_of(const char *channel, char out[9])
+{
+	const char *at;
+
+	history(channel);
+	at = strstr(answer.p, "\"epoch\":\"");
+	DN_ASSERT(at != NULL);
+	memcpy(out, at + 9, 8);
+	out[8] = '\0';
+}
+
+/* Channels that nobody published to, more than are kept. */
+static void unused(void)
+{
+	char name[16], first[9], second[9], again[9];
+	const uint64_t before = stats.channels;
+	int i;
+
+	epoch_of("u0", first);
+	for (i = 0; i < 10050; i++) {
+		snprintf(name, sizeof(name), "u%d", i);
+		subscribe(name, false, 0);
+		unsubscribe(name);
+	}
+	OK(stats.channels > before + 9990 && stats.channels <= before + 10000,
+	    "so many are kept");
+	subscribe("u0", false, 0);
+	epoch_of("u0", second);
+	IS_STR(second, first, "one that comes back has its epoch");
+	publish("{\"channel\":\"u0\",\"data\":1}", DN_WAIT_ACCEPTED);
+	confirm();
+	unsubscribe("u0");
+	epoch_of("u0", second);
+	IS_STR(second, first, "also with publications");
+	now += 25 * INT64_C(3600000000);
+	for (i = 0; i < 10; i++)
+		dn_hub_tick(hub, conf);
+	OK(stats.channels < before + 10, "in the end all are forgotten");
+	epoch_of("u0", again);
+	OK(strcmp(again, first) != 0,
+	    "and what had offsets begins another epoch");
+}
+
 static void without_room(void)
 {
 	const uint64_t refused = stats.refused, lost = stats.fanout_lost;
@@ -373,6 +417,7 @@ int main(void)
 	rejoined();
 	versions();
 	reloaded();
+	unused();
 	IS_NUM(dn_hub_flights(hub), 0, "no flight is left");
 	unsubscribe("a");
 	dn_hub_free(&hub);
