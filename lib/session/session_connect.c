@@ -137,8 +137,9 @@ static bool anonymous(struct dn_session *s)
 	}
 	if (s->tenant == NULL) {
 		dn_refusal(s->loop, &s->refusals,
-		    "connect refused: without a token, and there is not just "
-		    "one tenant with allow_anonymous_connect_without_token");
+		    "connect refused: without a token, which takes a tenant "
+		    "that has allow_anonymous_connect_without_token and is the "
+		    "only one");
 		dn_conn_close(s->conn, 3501,
 		    "bad request: a token or a server key is needed");
 		return false;
