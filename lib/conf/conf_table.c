@@ -152,7 +152,8 @@ static const struct dn_conf_field tenant[] = {
 	"what a token's `iss` must be"),
     FIELD("allow_anonymous_connect_without_token", BOOL,
 	AT(dn_conf_tenant, allow_anonymous), 0, 0, "false",
-	"clients may connect without a token, as nobody"),
+	"clients may connect without a token, as nobody, where this is "
+	"the only tenant"),
     FIELD("disallow_anonymous_connection_tokens", BOOL,
 	AT(dn_conf_tenant, disallow_anonymous_tokens), 0, 0, "false",
 	"a token without a user id does not connect"),
