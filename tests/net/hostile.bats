@@ -149,10 +149,52 @@ hurried()
 
 @test "large answers to one small message are made as they are read" {
 	hostile heavy-message
-	LOG=none
+	rm log.db*
 	start_server --threads 1
 	raw heavy-message
 	stop_server
+}
+
+@test "commands that end their own connection" {
+	hostile closing-commands
+}
+
+@test "numbers at their ends" {
+	hostile numbers
+}
+
+# beginning HOW [STATUS]: the log is locked until the server has ended.
+beginning()
+{
+	printf secret >secret
+	cat >conf.json <<-END
+	{"listen": ["127.0.0.1:0"], "log": "$LOG", "tenants": {"t": {
+	  "token_hmac_secret_file": "secret", "api_keys": [{"sha256":
+	   "$(printf key | sha256sum | cut -d ' ' -f 1)"}],
+	  "namespaces": {"logged": {"log": true, "history_size": 1,
+	   "history_ttl": "1m", "force_recovery": true,
+	   "allow_subscribe_for_client": true}}}}}
+	END
+	start_serve server --config conf.json --threads 2
+	{
+		echo 'BEGIN IMMEDIATE; SELECT 1;'
+		wait_until -t 60 test -e enough
+		echo 'COMMIT;'
+	} | sqlite3 log.db >locked 3>&- &
+	wait_until test -s locked
+	raw gone-beginning "$1"
+}
+
+@test "gone while their subscriptions begin" {
+	beginning go
+	touch enough
+	stop_server
+}
+
+@test "stopped while subscriptions begin" {
+	beginning stop
+	touch enough
+	reap server
 }
 
 @test "stopped at once with open outcomes" {

@@ -8,8 +8,9 @@
 const assert = require('node:assert/strict');
 const { randomBytes } = require('node:crypto');
 const { readFileSync } = require('node:fs');
-const { CONNECT, Client, KEY, PATIENCE, Raw, connect, frame, grewAtMost, host,
-	memory, metric, open, page, port, run, upgrade } = require('./client');
+const { CONNECT, Client, KEY, PATIENCE, Raw, api, connect, frame, grewAtMost,
+	host, memory, metric, open, page, port, run, token, until, upgrade } =
+	require('./client');
 
 // Refused, but the connection may go on, as HTTP has it.
 async function denied(bytes, ...statuses) {
@@ -422,6 +423,115 @@ const scenarios = {
 		}
 		grewAtMost(before, 16384);
 		c.gone();
+	},
+
+	// Commands that end their own connection, with more behind them in the
+	// message, and with subscriptions that are just beginning.
+	async 'closing-commands'() {
+		const behind = [['subscribe', { channel: 'b' }],
+			['publish', { channel: 'a', data: 2 }],
+			['history', { channel: 'a', limit: -1 }]];
+		const endings = [
+			[['send', { data: 1 }], 3508],
+			[['connect', {}], 3501],
+			[['nothing', {}], 3501],
+			[['refresh', { token: 'x' }], 3501],
+			[['subscribe', { channel: 'd', delta: 'no' }], 3501],
+			[['sub_refresh', { channel: 'a' }], 3501],
+			[['sub_refresh', { channel: 'a', token: 'x' }], 3500],
+			[['subscribe', { channel: 'd',
+				token: token({ channel: 'e' }) }], 3500],
+			[(id) => ['rpc', { method: 'disconnect',
+				data: { user: '', client: id } }], 3503],
+			[(id) => ['rpc', { method: 'batch', data: { commands: [
+				{ subscribe: { user: '', client: id,
+					channel: 'made' } },
+				{ disconnect: { user: '', client: id } },
+				{ publish: { channel: 'a', data: 3 } }] } }],
+			3503],
+		];
+		for (const [ending, code] of endings) {
+			const c = await Client.open({}, 'X-API-Key: dev\r\n');
+			const command = typeof ending === 'function' ?
+				ending(c.connected.client) : ending;
+			c.send(['subscribe', { channel: 'a', recover: true }],
+				['publish', { channel: 'a', data: 1 }], command,
+				...behind);
+			const [got] = await c.closed();
+			assert.equal(got, code, JSON.stringify(command));
+		}
+		await metric('dnot_subscriptions', (n) => n === 0);
+	},
+
+	// Numbers at and beyond their ends.
+	async numbers() {
+		const c = await Client.open();
+		const numbers = ['0', '-0', '1', '-1', '9007199254740993',
+			'9223372036854775807', '9223372036854775808',
+			'18446744073709551615', '18446744073709551616',
+			'-9223372036854775808', '1.5', '1e3', '-1e400', 'null',
+			'"1"', 'true', '[]', '{}'];
+		let id = 10;
+		const ask = async (text) => {
+			c.text(text.replace('ID', ++id));
+			return c.reply(id);
+		};
+		await ask('{"id":ID,"publish":{"channel":"n","data":1}}');
+		for (const n of numbers) {
+			const since = `"since":{"offset":${n},"epoch":""}`;
+			for (const more of [`"limit":${n}`, `"limit":1,${since}`,
+				`"limit":-1,"reverse":true,${since}`]) {
+				const { history, error } = await ask('{"id":ID,' +
+					`"history":{"channel":"n",${more}}}`);
+				assert.ok(history || error.code === 107, more);
+			}
+			const { subscribe, error } = await ask('{"id":ID,"subscribe":' +
+				`{"channel":"n","recover":true,"offset":${n},` +
+				`"flag":${n},"epoch":""}}`);
+			assert.ok(subscribe || [108, 112].includes(error.code), n);
+			if (subscribe)
+				await ask('{"id":ID,"unsubscribe":{"channel":"n"}}');
+			const version = await ask('{"id":ID,"publish":{"channel":' +
+				`"v","data":1,"version":${n}}}`);
+			assert.ok(version.publish || version.error.code === 107, n);
+		}
+		for (const big of [1, 4294967295])
+			assert.deepEqual((c.text(`{"id":${big},"ping":{}}`),
+			await c.reply(big)), { id: big, ping: {} });
+	},
+
+	// Gone, or cut off by the server's end, while their first subscriptions
+	// wait for the log, which is locked.
+	async 'gone-beginning'(how) {
+		for (const data of [1, 2])
+			await api('publish', { channel: 'logged:x', data }, 'key');
+		const all = [], subs = { 'logged:x': { recover: true } };
+		const claims = { sub: '42', channels: ['logged:x'] };
+		for (let i = 0; i < 20; i++) {
+			const c = await Client.open(null);
+			c.send(['connect', { token: token(claims), subs }],
+				['subscribe', { channel: 'logged:y' }]);
+			const d = await Client.open({ token: token({ sub: '43' }) });
+			d.send(['subscribe', { channel: 'logged:x', recover: true }],
+				['unsubscribe', { channel: 'logged:x' }],
+				['subscribe', { channel: 'logged:x', recover: true }]);
+			all.push(c, d);
+		}
+		if (how === 'stop')
+			return process.kill(Number(process.env.DNOT_PID), 'SIGTERM');
+		for (const [i, { raw }] of all.entries()) {
+			if (i % 3 === 0)
+				raw.socket.resetAndDestroy();
+			else if (i % 3 === 1)
+				raw.send(frame([3, 0xe8], { opcode: 8 }));
+			else
+				raw.socket.end();
+		}
+		await metric('dnot_connections', (n) => n === 0);
+		await metric('dnot_subscriptions', (n) => n === 0);
+		await until('channels', async () => Object.keys(
+			(await api('channels', {}, 'key')).result.channels)
+			.length === 0);
 	},
 
 	// Stopped at once, while nobody knows yet what was delivered.

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
+# bats file_tags=threads
 #
 # What subscriptions bring: who is there, what was missed, filters, deltas.
 
