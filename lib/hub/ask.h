@@ -80,7 +80,8 @@ struct dn_ask_subscribe {
 	bool force_recovery, force_positioning;
 	bool ask_recoverable, ask_positioned;
 	/* Whether it is counted among those who are there, and whether the
-	 * others hear of it; the same at its unsubscribe. */
+	 * others hear of it; the same at its unsubscribe, which has who.info
+	 * where they do and it is not counted. */
 	bool present, told;
 	uint64_t offset;
 	struct dn_str epoch;

@@ -358,15 +358,15 @@ static bool member_add(struct dn_chan *chan, const struct dn_who *who)
 	return true;
 }
 
-/* Gives the member where that was its last one; the caller frees. */
-static struct dn_member *member_remove(
-    struct dn_chan *chan, struct dn_str client)
+/* Whether that was its last one here; gives what the others knew of it. */
+static bool member_remove(
+    struct dn_chan *chan, struct dn_str client, struct dn_buf *info)
 {
 	struct dn_member *m = dn_map_get(&chan->members, client);
 	struct dn_member_user *u;
 
 	if (m == NULL || --m->subs > 0)
-		return NULL;
+		return false;
 	dn_map_remove(&chan->members, client);
 	u = dn_map_get(&chan->users, m->user);
 	DN_ASSERT(u != NULL);
@@ -374,7 +374,9 @@ static struct dn_member *member_remove(
 		dn_map_remove(&chan->users, u->name);
 		free(u);
 	}
-	return m;
+	dn_buf_str(info, m->info);
+	free(m);
+	return true;
 }
 
 static void tell_presence(
@@ -400,8 +402,9 @@ void dn_hub_join(struct dn_hub *hub, struct dn_chan *chan, struct dn_ask *ask)
 		chan->subs[ask->origin]++;
 		if (chan->subs_n++ == 0)
 			hub->io->occupancy(hub->arg, ask, true);
+		told = ask->subscribe.told;
 		if (ask->subscribe.present)
-			told = member_add(chan, &who) && ask->subscribe.told;
+			told = member_add(chan, &who) && told;
 	}
 	/* The ask goes back before the join is told. */
 	if (told)
@@ -416,8 +419,9 @@ static void unsubscribe(struct dn_hub *hub, struct dn_ask *ask)
 {
 	struct dn_chan *chan =
 	    dn_chan_find(hub, dn_str_of(ask->tenant->name), ask->channel);
+	struct dn_who who = ask->subscribe.who;
 	bool told = ask->subscribe.told;
-	struct dn_member *m = NULL;
+	struct dn_buf info = {0};
 
 	DN_ASSERT(chan != NULL && chan->subs[ask->origin] > 0);
 	chan->subs[ask->origin]--;
@@ -425,13 +429,15 @@ static void unsubscribe(struct dn_hub *hub, struct dn_ask *ask)
 		hub->io->occupancy(hub->arg, ask, false);
 	chan->touched_us = hub->io->wall_us(hub->arg);
 	if (ask->subscribe.present)
-		m = member_remove(chan, ask->subscribe.who.client);
+		told = member_remove(chan, who.client, &info) && told;
+	else if (told)
+		dn_buf_str(&info, who.info);
 	dn_chan_hold(hub, chan);
 	dn_hub_answer(hub, ask);
-	if (m != NULL && told)
-		tell_presence(hub, chan, false, m->info);
+	if (told)
+		tell_presence(hub, chan, false, dn_buf_view(&info));
 	dn_chan_release(hub, chan);
-	free(m);
+	dn_buf_release(&info);
 }
 
 static void presence(struct dn_hub *hub, struct dn_ask *ask)

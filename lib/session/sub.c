@@ -106,10 +106,12 @@ static void on_left(struct dn_loop *loop, struct dn_ask *ask)
 static void ask_leave(struct dn_loop *loop, struct dn_sub *sub)
 {
 	struct dn_str client = dn_str_of(sub->client);
+	struct dn_str info = dn_buf_view(&sub->info);
 	struct dn_ask *ask = dn_ask_new(DN_ASK_UNSUBSCRIBE, loop->ix, sub->conf,
-	    sub->tenant, sub->ns, sub->channel, client.n);
+	    sub->tenant, sub->ns, sub->channel, client.n + info.n);
 
 	ask->subscribe.who.client = dn_ask_copy(ask, client);
+	ask->subscribe.who.info = dn_ask_copy(ask, info);
 	ask->subscribe.present = sub->present;
 	ask->subscribe.told = sub->tells;
 	ask->ctx = sub;
@@ -124,6 +126,9 @@ void dn_sub_leave(struct dn_sub *sub, unsigned code, const char *reason)
 
 	dn_events_unsubscribed(sub, code, reason);
 	dn_bearer_free(&sub->bearer);
+	/* Of one that is present the owner knows it. */
+	if (sub->tells && !sub->present && sub->info.n == 0)
+		dn_buf_str(&sub->info, dn_buf_view(&s->info));
 	dn_map_remove(&s->subs, sub->channel);
 	dn_local_remove(loop, sub);
 	sub->session = NULL;
@@ -381,8 +386,7 @@ static struct dn_sub *sub_new(struct dn_session *s, const struct dn_conf_ns *ns,
 	sub->joining = true;
 	sub->queue_bytes_max = ns->queue_bytes;
 	sub->tells = overridden(o->override.join_leave, ns->join_leave);
-	sub->present =
-	    sub->tells || overridden(o->override.presence, ns->presence);
+	sub->present = overridden(o->override.presence, ns->presence);
 	sub->join_leave = sub->tells && follows;
 	sub->delta = o->ask_delta && ns->delta_fossil && o->filter == NULL;
 	sub->expires_s = o->expires_s;

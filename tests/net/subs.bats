@@ -70,6 +70,10 @@ scenario()
 	scenario presence
 }
 
+@test "who is not counted may be told, and the other way round" {
+	scenario hidden
+}
+
 @test "join and leave, asked for and forced" {
 	scenario join-leave
 }

@@ -151,6 +151,31 @@ const scenarios = {
 		}
 	},
 
+	// Counted and told are two things: of each of a hidden one, a silent one,
+	// and one that is both, only what it is not.
+	async hidden() {
+		const watcher = await open('watcher');
+		await watcher.subscribe('room', { join_leave: true });
+		await watcher.push('join', 'room');
+		const no = { value: false };
+		const cases = [[{ presence: no }, true, 1],
+			[{ join_leave: no }, false, 2],
+			[{ presence: no, join_leave: no }, false, 1]];
+		for (const [override, told, count] of cases) {
+			const c = await open('c');
+			const { client } = c.connected, info = { user: 'c', client };
+			const heard = async (kind) => assert.deepEqual((await watcher
+				.sofar()).map((m) => m.push[kind]), told ? [{ info }] : []);
+			await c.subscribe('room', { token: token({ sub: 'c',
+				channel: 'room', override }) });
+			await counts(watcher, 'room', count, count);
+			await heard('join');
+			await c.result('unsubscribe', { channel: 'room' });
+			await counts(watcher, 'room', 1, 1);
+			await heard('leave');
+		}
+	},
+
 	// To those who asked, or to all where it is forced; once a client.
 	async 'join-leave'() {
 		const asks = await open('asks'), quiet = await open('quiet');
