@@ -240,7 +240,8 @@ start_forgetful()
 	# The log is held by somebody else, so what comes now is printed, but
 	# never gets there.
 	mkfifo sql
-	start_bg holder sh -c 'exec sqlite3 log.db <sql' 5>&-
+	start_bg holder sh -c \
+	    'exec sqlite3 -cmd ".timeout 10000" log.db <sql' 5>&-
 	exec 6>sql
 	echo 'begin immediate; select "held";' >&6
 	lines holder 1

@@ -193,7 +193,7 @@ status_of()
 		echo 'BEGIN IMMEDIATE; SELECT 1;'
 		wait_until -t 30 test -e enough
 		echo 'COMMIT;'
-	} | sqlite3 log.db >locked 3>&- &
+	} | sqlite3 -cmd '.timeout 10000' log.db >locked 3>&- &
 	wait_until test -s locked
 	run -0 api publish '{"channel":"session:x","data":1,"wait":"written",
 	    "timeout_ms":500}'

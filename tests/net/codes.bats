@@ -136,7 +136,7 @@ lock()
 		echo 'BEGIN IMMEDIATE; SELECT 1;'
 		wait_until -t 30 test -e enough
 		echo 'COMMIT;'
-	} | sqlite3 log.db >locked 3>&- &
+	} | sqlite3 -cmd '.timeout 10000' log.db >locked 3>&- &
 	wait_until test -s locked
 }
 

@@ -119,7 +119,7 @@ past()
 		echo 'BEGIN IMMEDIATE; SELECT 1;'
 		wait_until -t 20 test -e enough
 		echo 'COMMIT;'
-	} | sqlite3 log.db >locked &
+	} | sqlite3 -cmd '.timeout 10000' log.db >locked &
 	wait_until test -s locked
 	records 1500 >in
 	start_bg pub sh -c 'exec dnot-pub --report --wait logged <in'
