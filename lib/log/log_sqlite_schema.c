@@ -13,6 +13,7 @@
  * whose revoked tokens it would let in again.
  */
 #include <errno.h>
+#include <unistd.h>
 
 #include "base/diag.h"
 #include "log/log_sqlite_impl.h"
@@ -122,17 +123,29 @@ static int run_steps(struct dn_sq *sq, struct dn_err *err)
 	return rc < 0 ? rc : 0;
 }
 
+/* The first pragma counts only before the first table: it lets retention give
+ * pages back. SQLite does not wait for others who switch to WAL at the same
+ * time, so that is tried for as long as it waits elsewhere. */
+static int begin_file(struct dn_sq *sq, struct dn_err *err)
+{
+	int64_t until = dn_mono_us() + 1000000;
+	int rc;
+
+	do {
+		rc = dn_sq_exec(sq,
+		    "PRAGMA auto_vacuum = INCREMENTAL;"
+		    "PRAGMA journal_mode = WAL;",
+		    "cannot create it", err);
+	} while (rc == -EAGAIN && dn_mono_us() < until && usleep(5000) == 0);
+	return rc;
+}
+
 int dn_sq_schema_make(struct dn_sq *sq, struct dn_err *err)
 {
 	int64_t was = sq->schema;
 	int rc;
 
-	/* Before the first table, else it has no effect: lets retention give
-	 * pages back. */
-	rc = dn_sq_exec(sq,
-	    "PRAGMA auto_vacuum = INCREMENTAL;"
-	    "PRAGMA journal_mode = WAL;",
-	    "cannot create it", err);
+	rc = begin_file(sq, err);
 	if (rc != 0)
 		return rc;
 	rc = dn_sq_begin(&sq->log, err);
