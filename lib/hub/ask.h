@@ -67,7 +67,8 @@ struct dn_gather {
 	/* the answer */
 	uint64_t found;
 	bool full;       /* ended by limit or bytes_max */
-	bool hole;       /* exact only */
+	bool hole;       /* exact only, or: */
+	bool unread;     /* the log did not answer */
 	uint64_t *taken; /* offsets whose delivery nobody has taken yet */
 	size_t taken_n;
 	char epoch[16]; /* of the stream, at the end */

@@ -9,7 +9,9 @@
  * and no repeat between what it is given and what it will be sent.
  *
  * Recovery fails, and says so, when there is a hole, when the epoch is another
- * one, or when it would not fit into the limits.
+ * one, or when it would not fit into the limits. While the log is away what
+ * lies there is not taken for missing: a history fails with 100, a subscriber
+ * who wants all or nothing, too.
  */
 #include <stdlib.h>
 
@@ -61,7 +63,8 @@ static bool from_ring(struct dn_chan *chan, const struct dn_ask *ask,
 {
 	uint64_t want, first;
 
-	while (!g->full && !g->hole && (want = next_offset(chan, g)) != 0) {
+	while (!g->full && !g->hole && g->found < g->limit &&
+	       (want = next_offset(chan, g)) != 0) {
 		struct dn_ring_entry *e = dn_ring_find(&chan->ring, want);
 
 		if (e != NULL) {
@@ -145,6 +148,8 @@ static void on_read(void *loop, struct dn_logreq *req)
 	size_t i;
 
 	(void)loop;
+	if (req->status != 0)
+		g->unread = g->hole = true;
 	for (i = 0; i < req->found_n && !g->full && !g->hole; i++) {
 		if (g->exact && req->found[i].offset != g->have + 1) {
 			g->hole = true;
@@ -211,11 +216,23 @@ static void read_log(
 
 /* --- the end of each ---------------------------------------------------- */
 
+static void fail_unread(struct dn_ask *ask)
+{
+	dn_ask_fail(
+	    ask, 100, "internal server error: the log cannot be read now");
+}
+
 static void end_history(
     struct dn_hub *hub, struct dn_chan *chan, struct dn_ask *ask)
 {
-	struct dn_buf list = ask->body;
+	struct dn_buf list;
 
+	if (ask->history.gather.unread) {
+		fail_unread(ask);
+		dn_hub_answer(hub, ask);
+		return;
+	}
+	list = ask->body;
 	memcpy(ask->history.gather.epoch, chan->epoch, sizeof(chan->epoch));
 	ask->body = (struct dn_buf){0};
 	dn_buf_lit(&ask->body, "\"publications\":[");
@@ -269,8 +286,12 @@ static void end_subscribe(
 		ask->body.n = 0;
 		g->taken_n = 0;
 	}
-	if (s->was_recovering && !s->recovered && s->reject_unrecovered)
-		dn_ask_fail(ask, 112, "unrecoverable position");
+	if (s->was_recovering && !s->recovered && s->reject_unrecovered) {
+		if (g->unread)
+			fail_unread(ask);
+		else
+			dn_ask_fail(ask, 112, "unrecoverable position");
+	}
 	memcpy(g->epoch, chan->epoch, sizeof(chan->epoch));
 	s->top = chan->top;
 	s->offset_now = s->recovered ? s->offset : chan->top;

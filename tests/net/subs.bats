@@ -126,17 +126,36 @@ scenario()
 	scenario version
 }
 
-@test "a subscription that is ended while it begins" {
-	serve --threads 4
-	jq 'del(.tenants.t.namespaces.logged)' conf.json >next
-	mv next conf.json
+# The log's file is locked until unlock.
+lock()
+{
 	{
 		echo 'BEGIN IMMEDIATE; SELECT 1;'
 		wait_until -t 30 test -e enough
 		echo 'COMMIT;'
 	} | sqlite3 -cmd '.timeout 10000' log.db >locked 3>&- &
 	wait_until test -s locked
-	subs ended-early
+}
+
+unlock()
+{
 	touch enough
+}
+
+@test "a subscription that is ended while it begins" {
+	serve --threads 4
+	jq 'del(.tenants.t.namespaces.logged)' conf.json >next
+	mv next conf.json
+	lock
+	subs ended-early
+	unlock
+	stop_server
+}
+
+@test "history and recovery while the log is away" {
+	serve --threads 4
+	lock
+	subs log-away
+	unlock
 	stop_server
 }

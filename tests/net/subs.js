@@ -676,6 +676,30 @@ const scenarios = {
 		assert.deepEqual(await pushed(c, 'pub'), []);
 	},
 
+	// What lies in a log that is away is not missing: one is to ask again.
+	async 'log-away'() {
+		await publishAll('logged:x', 1, 2, 3);
+		await until('log away', () => log().includes('the log is away'));
+		const c = await open();
+		const history = (params) => c.call('history',
+			{ channel: 'logged:x', ...params });
+		for (const params of [{ limit: -1 }, { limit: 2, reverse: true }])
+			assert.deepEqual((await history(params)).error, {
+				code: 100, temporary: true, message: 'internal ' +
+					'server error: the log cannot be read now' });
+		const newest = (await history({ limit: 1, reverse: true })).history;
+		assert.deepEqual(datas(newest.publications), [3]);
+		const at = { channel: 'logged:x', recover: true, offset: 0 };
+		assert.equal((await c.call('subscribe', { ...at, flag: 2 }))
+			.error.code, 100);
+		// Who takes what there is goes on with what comes.
+		const { was_recovering, recovered } =
+			await c.subscribe('logged:x', at);
+		assert.deepEqual([was_recovering, recovered], [true, undefined]);
+		await publishAll('logged:x', 4);
+		assert.equal((await c.push('pub')).offset, 4);
+	},
+
 	// It ends while it waits for the log, which is locked: the client hears of
 	// its beginning, then of its end, or of both replies.
 	async 'ended-early'() {
