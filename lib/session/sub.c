@@ -283,6 +283,7 @@ static void activate(
 	struct dn_session *s = sub->session;
 
 	take_answer(sub, ask);
+	dn_sub_keep_taken(sub, ask);
 	tell(s, sub, ask);
 	dn_buf_release(&sub->data);
 	dn_local_add(loop,

@@ -140,6 +140,8 @@ bool dn_sub_sends_missed(const struct dn_sub *sub);
 /* The members of a result, without braces. */
 void dn_sub_write_result(
     struct dn_buf *b, const struct dn_sub *sub, const struct dn_ask *ask);
+/* Of what a recovery found open, only what passes the filter is taken. */
+void dn_sub_keep_taken(const struct dn_sub *sub, struct dn_ask *ask);
 /* The publications of a recovery as this subscriber is to get them: filtered,
  * and their data as text where it negotiated deltas; comma-separated. */
 void dn_sub_write_missed(

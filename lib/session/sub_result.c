@@ -67,6 +67,31 @@ void dn_sub_write_missed(
 	dn_tagfilter_view_release(&view);
 }
 
+void dn_sub_keep_taken(const struct dn_sub *sub, struct dn_ask *ask)
+{
+	struct dn_gather *g = &ask->subscribe.gather;
+	struct dn_tagfilter_view view = {0};
+	struct dn_json_iter it;
+	struct dn_json pub;
+	struct dn_str key;
+	uint64_t offset = 0;
+	size_t i = 0, kept = 0;
+
+	if (sub->filter == NULL || g->taken_n == 0)
+		return;
+	dn_json_iter_items(&it, dn_buf_view(&ask->body));
+	while (dn_json_next(&it, &key, &pub)) {
+		(void)dn_json_u64(dn_json_member(pub, "offset"), &offset);
+		while (i < g->taken_n && g->taken[i] < offset)
+			i++;
+		if (i < g->taken_n && g->taken[i] == offset &&
+		    passes(sub, pub, &view))
+			g->taken[kept++] = offset;
+	}
+	g->taken_n = kept;
+	dn_tagfilter_view_release(&view);
+}
+
 static void write_position(
     struct dn_buf *b, size_t start, const struct dn_sub *sub, uint64_t offset)
 {

@@ -95,6 +95,7 @@ struct dn_frame *dn_variant(
 		return v->frame;
 	if (*made != NULL)
 		return *made;
+	v->any = true;
 	text = text_of(v, data);
 	if (data == DN_DATA_DELTA && text.n == 0)
 		*made = dn_frame_ref(dn_variant(v, DN_DATA_TEXT, form));
@@ -107,7 +108,8 @@ void dn_variants_release(struct dn_variants *v)
 {
 	unsigned data, form;
 
-	for (data = 0; data < DN_DATA_KINDS; data++) {
+	/* Most often all want the frame itself. */
+	for (data = 0; v->any && data < DN_DATA_KINDS; data++) {
 		dn_buf_release(&v->text[data]);
 		for (form = 0; form < DN_FORMS; form++)
 			dn_frame_unref(&v->made[data][form]);

@@ -28,6 +28,7 @@ struct dn_variants {
 	struct dn_frame *frame;     /* of the push, as WebSocket frame */
 	struct dn_frame *base;      /* of the publication before it, or NULL */
 	struct dn_deflate *deflate; /* the loop's; NULL: nobody needs it */
+	bool any;                   /* something was made */
 	struct dn_buf text[DN_DATA_KINDS];
 	struct dn_frame *made[DN_DATA_KINDS][DN_FORMS];
 };

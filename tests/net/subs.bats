@@ -42,6 +42,8 @@ serve()
 	    "force_recovery_mode": "cache", "auto_cache_recover": true},
 	   "forced": {$client, $history, "force_recovery": true,
 	    "join_leave": true, "force_push_join_leave": true},
+	   "fall": {$client, $history, "force_recovery": true, "log": true,
+	    "fallback": true, "allow_tags_filter": true},
 	   "logged": {$client, "history_size": 1, "history_ttl": "1m",
 	    "force_recovery": true, "log": true}}}}}
 	END
@@ -52,6 +54,12 @@ subs()
 {
 	DNOT_PID=$SERVER_PID DNOT_PATIENCE=$DNOT_PATIENCE \
 	    node "$DNOT_ROOT/tests/net/subs.js" "$@"
+}
+
+_has_taken()
+{
+	[[ -n $(sqlite3 -readonly log.db \
+	    'SELECT 1 FROM taken WHERE offset = 4') ]]
 }
 
 # scenario NAME: on one loop and on four.
@@ -108,6 +116,14 @@ scenario()
 
 @test "a filter by tags, live and recovered" {
 	scenario filter
+}
+
+@test "what a filter keeps away is not taken" {
+	serve --threads 4
+	subs filter-fallback
+	wait_until _has_taken
+	stop_server
+	equal "$(sqlite3 log.db 'SELECT group_concat(offset) FROM taken')" 3,4
 }
 
 @test "fossil deltas on the wire" {

@@ -471,6 +471,34 @@ const scenarios = {
 
 	// Only what matches, live and recovered, and no gap where something did
 	// not.
+	// One that reaches nobody falls back, and goes on being open when it is
+	// left out of a recovery.
+	async 'filter-fallback'() {
+		const tf = { key: 'kind', cmp: 'eq', val: 'goal' };
+		const send = (n, kind) =>
+			publish('fall:x', n, { tags: { kind }, wait: 'written' });
+		const c = await open();
+		const { epoch } = await c.subscribe('fall:x', { tf });
+		assert.equal((await send(1, 'corner')).result.fallback,
+			'undelivered');
+		assert.equal((await send(2, 'goal')).result.fallback, undefined);
+		await c.result('unsubscribe', { channel: 'fall:x' });
+		assert.equal((await send(3, 'goal')).result.fallback,
+			'undelivered');
+		const back = await open();
+		const got = await back.subscribe('fall:x',
+			{ tf, recover: true, epoch });
+		assert.deepEqual(offsets(got.publications), [2, 3]);
+		// What follows a subscribe push is taken as well.
+		await back.result('unsubscribe', { channel: 'fall:x' });
+		assert.equal((await send(4, 'goal')).result.fallback,
+			'undelivered');
+		assert.ok((await api('subscribe', { user: '42',
+			client: back.connected.client, channel: 'fall:x',
+			recover_since: { offset: 3, epoch } }, KEY)).result);
+		assert.equal((await back.push('pub', 'fall:x')).offset, 4);
+	},
+
 	async filter() {
 		const c = await open();
 		const tf = { op: 'or', nodes: [
