@@ -700,6 +700,16 @@ const scenarios = {
 				want.push(i);
 			assert.equal(result.offset, want.length);
 		}
+		for (const wrong of [{ version: -1 }, { version: '1' },
+			{ version: 9, version_epoch: 1 },
+			{ version: 9, version_epoch: 'e'.repeat(65) }]) {
+			const { error } = await publish('v', 0, wrong);
+			assert.equal(error.code, 107);
+			assert.match(error.message, /^bad request: version/);
+		}
+		want.push(steps.length);
+		assert.ok((await publish('v', steps.length,
+			{ version: 9, version_epoch: 'e'.repeat(64) })).result);
 		assert.deepEqual(datas(await take(c, 'v', want.length)), want);
 		assert.deepEqual(await pushed(c, 'pub'), []);
 	},
